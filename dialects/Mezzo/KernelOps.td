@@ -1,0 +1,62 @@
+//===- KernelOps.td - what runs, and what it runs on -----------*- tablegen -*-===//
+#ifndef MEZZO_DIALECTS_MEZZO_KERNELOPS_TD
+#define MEZZO_DIALECTS_MEZZO_KERNELOPS_TD
+
+include "dialects/Mezzo/MezzoOpBase.td"
+
+def Mezzo_LaunchOp : Mezzo_Op<"launch", [AttrSizedOperandSegments, DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a kernel over a range of independent tasks, on the threads of the context";
+  let description = [{
+    Calls `kernel` with the inputs, then the outputs, then a half-open range [begin, end) of tasks; ranges partition
+    [0, `count`) in pieces of at least `grain`. How it is cut never changes a result. Kernels are functions on memrefs, made by
+    `passes/Kernel`, one per key; scalars (`index`) are inputs too.
+
+    ```mlir
+    %y = mezzo.launch @dequant.uint4.float count(%panels) grain = 2 ins(%x, %codes, %scales : ...) outs(%init : ...) -> ...
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$count, Variadic<AnyType>:$inputs,
+    Variadic<AnyShaped>:$outputs, I64Attr:$grain);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $kernel `count` `(` $count `)` `grain` `=` $grain `ins` `(` ($inputs^ `:` type($inputs))? `)`
+    `outs` `(` $outputs `:` type($outputs) `)` attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getOutputsMutable(); }
+  }];
+}
+
+def Mezzo_CheckOp : Mezzo_Op<"check", [MemoryEffects<[MemWrite]>]> {
+  let summary = "sets the error word of the run when the condition is false";
+  let description = [{
+    The run goes on with whatever safe value the code around it substitutes, and the entry point returns the error. A model
+    never aborts its host.
+  }];
+  let arguments = (ins I1:$condition, StrAttr:$message);
+  let assemblyFormat = "$condition `,` $message attr-dict";
+}
+
+def Mezzo_WeightViewOp : Mezzo_Op<"weight_view", [Pure]> {
+  let summary = "a part of the weight file in memory, as a flat array";
+  let description = [{`offset` counts bytes from the start of the payload; the length is the type's.}];
+  let arguments = (ins I64Attr:$offset);
+  let results = (outs AnyStaticShapeMemRef:$view);
+  let assemblyFormat = "$offset attr-dict `:` type($view)";
+}
+
+def Mezzo_ArenaOp : Mezzo_Op<"arena", [Pure]> {
+  let summary = "the static part of the context's scratch memory";
+  let results = (outs MemRefRankOf<[I8], [1]>:$arena);
+  let assemblyFormat = "attr-dict `:` type($arena)";
+}
+
+def Mezzo_AllocOp : Mezzo_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
+  let summary = "scratch memory whose size is known only at run time; all of it is given back when the run ends";
+  let arguments = (ins Index:$bytes);
+  let results = (outs MemRefRankOf<[I8], [1]>:$memory);
+  let assemblyFormat = "$bytes attr-dict `:` type($memory)";
+}
+
+#endif // MEZZO_DIALECTS_MEZZO_KERNELOPS_TD

@@ -1,0 +1,77 @@
+//===- MezzoTypes.td - the element type and the attributes -----*- tablegen -*-===//
+#ifndef MEZZO_DIALECTS_MEZZO_MEZZOTYPES_TD
+#define MEZZO_DIALECTS_MEZZO_MEZZOTYPES_TD
+
+include "dialects/Mezzo/MezzoDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinTypeInterfaces.td"
+include "mlir/IR/EnumAttr.td"
+
+def Mezzo_QType : TypeDef<Mezzo_Dialect, "Q", [MemRefElementTypeInterface]> {
+  let mnemonic = "q";
+  let summary = "a code of a number format, as the element type of a tensor";
+  let description = [{
+    `!mezzo.q<int3>`, `!mezzo.q<ternary>`, `!mezzo.q<e2m1>`. The parameter is a format of `lib/Number`. The type says how
+    a code is read, not how it is stored: storage is decided by `passes/Layout`, before bufferization.
+
+    ```mlir
+    tensor<4096x4096x!mezzo.q<uint4>>
+    ```
+  }];
+  let parameters = (ins StringRefParameter<"name of a number format">:$format);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The parsed format; the verifier has seen to it that the name is one.
+    ::mezzo::Format getNumberFormat() const;
+  }];
+}
+
+def Mezzo_LayoutAttr : AttrDef<Mezzo_Dialect, "Layout"> {
+  let mnemonic = "layout";
+  let summary = "where every bit of a packed matrix lies";
+  let description = [{
+    A digit layout of `lib/Layout` in its text form, for example `#mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">`.
+    The page `docs/layouts.md` gives the notation; `mezzo explain layout` draws it.
+  }];
+  let parameters = (ins StringRefParameter<"digits, as text">:$text);
+  let assemblyFormat = "`<` $text `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The parsed layout; the verifier has seen to it that the text is one.
+    ::mezzo::Layout getLayout() const;
+  }];
+}
+
+def Mezzo_ModeAttr : I32EnumAttr<"ComputeMode", "the arithmetic of a product, down to the order of additions", [
+    I32EnumAttrCase<"Float", 0, "float">,
+    I32EnumAttrCase<"Int", 1, "int">,
+    I32EnumAttrCase<"Lut8", 2, "lut8">,
+    I32EnumAttrCase<"IntegerOnly", 3, "integer_only">,
+    I32EnumAttrCase<"FloatMma", 4, "float_mma">]> {
+  let cppNamespace = "::mezzo";
+}
+
+def Mezzo_StrategyAttr : I32EnumAttr<"StrategyKind", "a way to compute a product that is exact in its mode", [
+    I32EnumAttrCase<"Dequant", 0, "dequant">,
+    I32EnumAttrCase<"NativeDot", 1, "native_dot">]> {
+  let cppNamespace = "::mezzo";
+}
+
+def Mezzo_ConfigAttr : AttrDef<Mezzo_Dialect, "Config"> {
+  let mnemonic = "config";
+  let summary = "what was chosen for a product: strategy and tile";
+  let description = [{
+    `#mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2>`: a register tile of `rows` activation rows by
+    `groups` groups of eight weight rows, the inner loop unrolled `unroll` times. Choices never change a result, only its time.
+  }];
+  let parameters = (ins
+    EnumParameter<Mezzo_StrategyAttr>:$strategy,
+    "int64_t":$rows, "int64_t":$groups, "int64_t":$unroll);
+  let assemblyFormat = [{
+    `<` `strategy` `=` $strategy `,` `rows` `=` $rows `,` `groups` `=` $groups `,` `unroll` `=` $unroll `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+#endif // MEZZO_DIALECTS_MEZZO_MEZZOTYPES_TD

@@ -1,0 +1,82 @@
+//===- ProductOps.cpp - products: verifiers and shapes
+//-----------------------===//
+
+#include "dialects/Mezzo/Mezzo.h"
+
+using namespace mlir;
+using namespace mezzo;
+
+LogicalResult MatmulOp::verify() {
+  RankedTensorType input = getInput().getType(), codes = getCodes().getType(),
+                   output = getOutput().getType();
+  int64_t n = codes.getDimSize(0), k = codes.getDimSize(1), group = getGroup();
+  if (input.getDimSize(1) != k)
+    return emitOpError() << "multiplies rows of " << input.getDimSize(1)
+                         << " by a weight of " << k << " columns";
+  if (output.getDimSize(1) != n || output.getDimSize(0) != input.getDimSize(0))
+    return emitOpError() << "has the result " << output << ", but "
+                         << input.getDimSize(0) << "x" << n << " follows";
+  if (group < 1)
+    return emitOpError() << "has a group of " << group
+                         << " columns: at least 1 is needed";
+  SmallVector<int64_t> perGroup{n, (k + group - 1) / group};
+  if (getScales().getType().getShape() != ArrayRef<int64_t>(perGroup))
+    return emitOpError() << "has scales of type " << getScales().getType()
+                         << ", but " << perGroup[0] << "x" << perGroup[1]
+                         << " are needed for groups of " << group;
+  if (Value offsets = getOffsets())
+    if (cast<ShapedType>(offsets.getType()).getShape() !=
+        ArrayRef<int64_t>(perGroup))
+      return emitOpError() << "has offsets of type " << offsets.getType()
+                           << ", but " << perGroup[0] << "x" << perGroup[1]
+                           << " are needed for groups of " << group;
+  if (Value permutation = getPermutation())
+    if (cast<ShapedType>(permutation.getType()).getDimSize(0) != k)
+      return emitOpError() << "has a permutation of type "
+                           << permutation.getType() << " for " << k
+                           << " columns";
+  if (Value bias = getBias())
+    if (cast<ShapedType>(bias.getType()).getDimSize(0) != n)
+      return emitOpError() << "has a bias of type " << bias.getType() << " for "
+                           << n << " rows";
+  if (getMode() != ComputeMode::Float && getMode() != ComputeMode::Int)
+    return emitOpError()
+           << "has mode `" << stringifyComputeMode(getMode())
+           << "`, which no strategy computes yet: use `float` or `int`";
+  Format format = cast<QType>(codes.getElementType()).getNumberFormat();
+  if (!format.isInteger())
+    return emitOpError() << "has codes of format " << format.str()
+                         << ", which no strategy computes yet: use an integer "
+                            "format of 1 to 8 bits";
+  return success();
+}
+
+LogicalResult MatmulOp::reifyResultShapes(OpBuilder &builder,
+                                          ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back({tensor::getMixedSize(builder, getLoc(), getInput(), 0),
+                    builder.getIndexAttr(getCodes().getType().getDimSize(0))});
+  return success();
+}
+
+LogicalResult PackedMatmulOp::verify() {
+  size_t operands = getActivation().size();
+  if (operands != 1 && (getMode() != ComputeMode::Int || operands != 3))
+    return emitOpError()
+           << "has " << operands << " activation operands in mode `"
+           << stringifyComputeMode(getMode())
+           << "`: one is needed, or in mode `int` three (codes, scales, sums)";
+  if (getWeight().size() < 2 || getWeight().size() > 3)
+    return emitOpError()
+           << "has " << getWeight().size()
+           << " weight operands: codes, scales and perhaps offsets";
+  return success();
+}
+
+LogicalResult
+PackedMatmulOp::reifyResultShapes(OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(
+      {tensor::getMixedSize(builder, getLoc(), getActivation()[0], 0),
+       builder.getIndexAttr(getRows())});
+  return success();
+}

@@ -1,0 +1,51 @@
+//===- ProductOps.td - products with quantized weights ---------*- tablegen -*-===//
+#ifndef MEZZO_DIALECTS_MEZZO_PRODUCTOPS_TD
+#define MEZZO_DIALECTS_MEZZO_PRODUCTOPS_TD
+
+include "dialects/Mezzo/MezzoOpBase.td"
+
+def Mezzo_MatmulOp : Mezzo_TensorOp<"matmul", [AttrSizedOperandSegments]> {
+  let summary = "activations times a quantized matrix, transposed: y[M, N] = x[M, K] * W[N, K]^T + bias[N]";
+  let description = [{
+    The weight is `codes` [N, K] with `scales` [N, G] and, if any, `offsets` [N, G], over groups of `group` columns, where
+    G = ceil(K / group); the last group may be shorter. An integer offset is a zero point, v = s * (q - z).
+    A `permutation` [K] says that column j multiplies x[permutation[j]] (weights quantized in another order of columns).
+    `mode` fixes the arithmetic (`docs/numbers.md`): `float` folds `fma(C(q) - z, x, d)` over ascending k in each group
+    and then `fma(s, d, y)` over ascending groups; `int` quantizes each activation row to int8 and sums exactly.
+
+    ```mlir
+    %y = mezzo.matmul %x, %codes scales(%s) offsets(%z) mode = float group = 32
+       : (tensor<?x256xf32>, tensor<64x256x!mezzo.q<uint4>>, tensor<64x8xf32>, tensor<64x8xi16>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins 2DTensorOf<[F32]>:$input, 2DTensorOf<[Mezzo_QType]>:$codes, Mezzo_FloatTensor:$scales,
+    Optional<AnyRankedTensor>:$offsets, Optional<1DTensorOf<[I32]>>:$permutation,
+    Optional<1DTensorOf<[F32]>>:$bias, Mezzo_ModeAttr:$mode, I64Attr:$group, OptionalAttr<Mezzo_ConfigAttr>:$config);
+  let results = (outs 2DTensorOf<[F32]>:$output);
+  let assemblyFormat = [{
+    $input `,` $codes `scales` `(` $scales `)` (`offsets` `(` $offsets^ `)`)?
+    (`permutation` `(` $permutation^ `)`)? (`bias` `(` $bias^ `)`)?
+    `mode` `=` $mode `group` `=` $group (`config` `=` $config^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Mezzo_PackedMatmulOp : Mezzo_TensorOp<"packed_matmul", [AttrSizedOperandSegments]> {
+  let summary = "a product whose weight is packed and whose strategy is chosen";
+  let description = [{
+    What `matmul` becomes when its weight has a layout. In mode `float` there is one activation operand, x [M, K] in f32; in
+    mode `int` there are three, the results of `quantize_rows`; before `passes/Prepare` has made them, there is x alone.
+    `weight` are the parts of `load_packed`.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$activation, Variadic<AnyRankedTensor>:$weight,
+    Optional<1DTensorOf<[I32]>>:$permutation, Optional<1DTensorOf<[F32]>>:$bias, StrAttr:$format, Mezzo_LayoutAttr:$layout, Mezzo_ModeAttr:$mode, Mezzo_ConfigAttr:$config,
+    I64Attr:$rows, I64Attr:$columns, I64Attr:$group);
+  let results = (outs 2DTensorOf<[F32]>:$output);
+  let assemblyFormat = [{
+    `(` $activation `)` `,` `(` $weight `)` (`permutation` `(` $permutation^ `)`)? (`bias` `(` $bias^ `)`)?
+    attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // MEZZO_DIALECTS_MEZZO_PRODUCTOPS_TD

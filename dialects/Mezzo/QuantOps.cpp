@@ -1,0 +1,125 @@
+//===- QuantOps.cpp - quantize, dequantize: verifiers and shapes
+//-------------===//
+
+#include "dialects/Mezzo/Mezzo.h"
+
+using namespace mlir;
+using namespace mezzo;
+
+/// The sizes of a ranked value as attributes where static, `tensor.dim` where
+/// not.
+static SmallVector<OpFoldResult> sizesOf(OpBuilder &builder, Location loc,
+                                         Value value) {
+  return tensor::getMixedSizes(builder, loc, value);
+}
+
+/// Scales of Q/DQ: a scalar, a vector along the axis, or blocks of `block`
+/// elements along it.
+static LogicalResult verifyScales(Operation *op, ShapedType input,
+                                  ShapedType scales, Value zeros, int64_t axis,
+                                  int64_t block) {
+  int64_t rank = input.getRank();
+  if (zeros &&
+      cast<ShapedType>(zeros.getType()).getShape() != scales.getShape())
+    return op->emitOpError() << "has zero points of type " << zeros.getType()
+                             << " beside scales of type " << scales
+                             << ": their shapes must be equal";
+  if (scales.getRank() == 0)
+    return success();
+  if (axis < 0 || axis >= rank)
+    return op->emitOpError()
+           << "has axis " << axis << ", but the input has rank " << rank
+           << ": use 0.." << rank - 1;
+  if (block == 0) {
+    if (scales.getRank() != 1)
+      return op->emitOpError() << "has scales of rank " << scales.getRank()
+                               << ": without a block they are a scalar or a "
+                                  "vector along the axis";
+    if (!ShapedType::isDynamic(input.getDimSize(axis)) &&
+        scales.getDimSize(0) != input.getDimSize(axis))
+      return op->emitOpError()
+             << "has " << scales.getDimSize(0) << " scales for "
+             << input.getDimSize(axis) << " slices along axis " << axis;
+    return success();
+  }
+  if (scales.getRank() != rank)
+    return op->emitOpError()
+           << "has a block of " << block << ", so its scales must have rank "
+           << rank << ", not " << scales.getRank();
+  for (int64_t dim = 0; dim < rank; ++dim) {
+    int64_t extent = input.getDimSize(dim), have = scales.getDimSize(dim);
+    if (ShapedType::isDynamic(extent) || ShapedType::isDynamic(have))
+      continue;
+    int64_t want = dim == axis ? (extent + block - 1) / block : extent;
+    if (have != want)
+      return op->emitOpError()
+             << "has " << have << " scales along dimension " << dim << ", but "
+             << want << " are needed for " << extent << " elements";
+  }
+  return success();
+}
+
+LogicalResult QuantizeOp::verify() {
+  if (getInput().getType().getShape() !=
+      cast<ShapedType>(getOutput().getType()).getShape())
+    return emitOpError() << "maps " << getInput().getType() << " to "
+                         << getOutput().getType()
+                         << ": the shapes must be equal";
+  return verifyScales(*this, getInput().getType(), getScales().getType(),
+                      getZeros(), getAxis(), getBlock());
+}
+
+LogicalResult DequantizeOp::verify() {
+  if (cast<ShapedType>(getInput().getType()).getShape() !=
+      getOutput().getType().getShape())
+    return emitOpError() << "maps " << getInput().getType() << " to "
+                         << getOutput().getType()
+                         << ": the shapes must be equal";
+  return verifyScales(*this, cast<ShapedType>(getInput().getType()),
+                      getScales().getType(), getZeros(), getAxis(), getBlock());
+}
+
+LogicalResult
+QuantizeOp::reifyResultShapes(OpBuilder &builder,
+                              ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(sizesOf(builder, getLoc(), getInput()));
+  return success();
+}
+
+LogicalResult
+DequantizeOp::reifyResultShapes(OpBuilder &builder,
+                                ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(sizesOf(builder, getLoc(), getInput()));
+  return success();
+}
+
+LogicalResult QuantizeRowsOp::verify() {
+  int64_t columns = getInput().getType().getDimSize(1), group = getGroup();
+  if (ShapedType::isDynamic(columns))
+    return emitOpError("needs a static number of columns: groups of the weight "
+                       "are counted along them");
+  if (group < 1)
+    return emitOpError() << "has a group of " << group
+                         << " columns: at least 1 is needed";
+  int64_t groups = (columns + group - 1) / group;
+  if (getCodes().getType().getDimSize(1) != groups * padToFour(group))
+    return emitOpError() << "has " << getCodes().getType().getDimSize(1)
+                         << " columns of codes, but " << groups << " groups of "
+                         << padToFour(group) << " are needed";
+  if (getSums().getType().getDimSize(1) != groups)
+    return emitOpError() << "has " << getSums().getType().getDimSize(1)
+                         << " sums a row for " << groups << " groups";
+  return success();
+}
+
+LogicalResult
+QuantizeRowsOp::reifyResultShapes(OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) {
+  OpFoldResult rows = sizesOf(builder, getLoc(), getInput())[0];
+  shapes.push_back(
+      {rows, builder.getIndexAttr(getCodes().getType().getDimSize(1))});
+  shapes.push_back({rows});
+  shapes.push_back(
+      {rows, builder.getIndexAttr(getSums().getType().getDimSize(1))});
+  return success();
+}

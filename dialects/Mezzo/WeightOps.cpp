@@ -1,0 +1,120 @@
+//===- WeightOps.cpp - weights: verifiers
+//------------------------------------===//
+
+#include "dialects/Mezzo/Mezzo.h"
+
+using namespace mlir;
+using namespace mezzo;
+
+Format WeightOp::getFormat() {
+  return cast<QType>(getTensorType().getElementType()).getNumberFormat();
+}
+
+int64_t WeightOp::getGroups() {
+  return (getColumns() + *getGroup() - 1) / *getGroup();
+}
+
+/// The number of elements that an array of the weight must have; `what` names
+/// it in the message.
+static LogicalResult verifyExtent(WeightOp op,
+                                  std::optional<ElementsAttr> array,
+                                  StringRef what, ArrayRef<int64_t> expected) {
+  if (!array)
+    return success();
+  if (array->getShapedType().getShape() != expected) {
+    auto diag = op.emitOpError() << what << " have shape "
+                                 << array->getShapedType() << ", but [";
+    llvm::interleaveComma(expected, diag);
+    return diag << "] is needed, one per row and group";
+  }
+  return success();
+}
+
+LogicalResult WeightOp::verify() {
+  RankedTensorType type = getTensorType();
+  if (!type.hasStaticShape())
+    return emitOpError() << "has the type " << type
+                         << ": a weight needs a static shape";
+  if (!isQuantized()) {
+    if (getScales() || getOffsets() || getLayout() || getGroup())
+      return emitOpError("is plain, but has scales, offsets, a layout or a "
+                         "group: give it a `spec` too");
+    return success();
+  }
+  auto element = dyn_cast<QType>(type.getElementType());
+  if (!element || type.getRank() != 2)
+    return emitOpError()
+           << "has a spec, so its type must be a matrix of codes [N, K], not "
+           << type;
+  llvm::Expected<QuantSpec> spec = QuantSpec::parse(*getSpec());
+  if (!spec)
+    return emitOpError() << llvm::toString(spec.takeError());
+  if (spec->format.str() != element.getFormat())
+    return emitOpError() << "has the spec " << *getSpec()
+                         << ", but its codes are " << element;
+  if (!getGroup() || !getLayout() || !getScales())
+    return emitOpError("is quantized and needs `group`, `layout` and `scales`");
+  if (*getGroup() < 1)
+    return emitOpError() << "has a group of " << *getGroup()
+                         << " columns: at least 1 is needed";
+  int64_t groups = getGroups();
+  if (failed(verifyExtent(*this, getScales(), "scales", {getRows(), groups})) ||
+      failed(verifyExtent(*this, getOffsets(), "offsets", {getRows(), groups})))
+    return failure();
+  if (auto permutation = getPermutation())
+    if (permutation->getShapedType().getShape() !=
+        ArrayRef<int64_t>{getColumns()})
+      return emitOpError() << "has a permutation of "
+                           << permutation->getShapedType() << ", but "
+                           << getColumns() << " columns";
+  return success();
+}
+
+static FailureOr<WeightOp> lookupWeight(Operation *op, FlatSymbolRefAttr name,
+                                        SymbolTableCollection &symbols) {
+  auto weight = symbols.lookupNearestSymbolFrom<WeightOp>(op, name);
+  if (!weight)
+    return op->emitOpError() << "refers to " << name
+                             << ", which is no `mezzo.weight` of this module";
+  return weight;
+}
+
+LogicalResult LoadWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<WeightOp> weight = lookupWeight(*this, getWeightAttr(), symbols);
+  if (failed(weight))
+    return failure();
+  // Once storage is resolved (mezzo-lower-quantize), a code of at most eight
+  // bits is loaded as a byte.
+  RankedTensorType type = weight->getTensorType();
+  auto loaded = getNumResults()
+                    ? dyn_cast<RankedTensorType>(getResult(0).getType())
+                    : RankedTensorType();
+  if (loaded && isa<QType>(type.getElementType()) &&
+      loaded.getElementType().isInteger(8))
+    type = type.clone(loaded.getElementType());
+  SmallVector<Type> expected{type};
+  for (auto part : {weight->getScales(), weight->getOffsets()})
+    if (part)
+      expected.push_back(part->getType());
+  if (auto permutation = weight->getPermutation())
+    expected.push_back(permutation->getType());
+  if (!llvm::equal(expected, getResultTypes())) {
+    auto diag = emitOpError() << "loads the types ";
+    llvm::interleaveComma(getResultTypes(), diag);
+    diag << ", but " << getWeightAttr() << " is ";
+    llvm::interleaveComma(expected, diag);
+    return diag;
+  }
+  return success();
+}
+
+LogicalResult LoadPackedOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<WeightOp> weight = lookupWeight(*this, getWeightAttr(), symbols);
+  if (failed(weight))
+    return failure();
+  if (!weight->getParts())
+    return emitOpError()
+           << "loads " << getWeightAttr()
+           << ", which has no packed layout yet: run mezzo-pack-weights";
+  return success();
+}
