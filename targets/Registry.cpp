@@ -1,0 +1,74 @@
+//===- Registry.cpp - All targets by name ---------------------------------===//
+
+#include "targets/Target.h"
+#include "targets/X86/X86.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace mezzo;
+using llvm::StringRef;
+
+namespace {
+
+constexpr StringRef genericSuffix = "+generic";
+
+/// Names that users of other compilers will try, and that are coming.
+bool isPlanned(StringRef name) {
+  static constexpr StringRef beginnings[] = {"x86-64", "aarch64", "arm64",
+                                             "ptx-", "sm_"};
+  return name == "hls" || name == "c" ||
+         llvm::any_of(beginnings, [&](StringRef beginning) {
+           return name.starts_with(beginning);
+         });
+}
+
+std::vector<Target> allTargets() { return x86::targets(); }
+
+llvm::Expected<Target> nativeTarget() {
+  llvm::Triple host(llvm::sys::getProcessTriple());
+  if (host.getArch() == llvm::Triple::x86_64)
+    return x86::bestFor(llvm::sys::getHostCPUFeatures());
+  return llvm::createStringError(
+      "there is no target for this machine (" + host.getArchName() +
+      ") yet: to compile for another one, name it (--target=x86-64-v3)");
+}
+
+Target withoutSpellings(Target target) {
+  target.name += genericSuffix;
+  target.populateTileSpellings = nullptr;
+  return target;
+}
+
+} // namespace
+
+llvm::Expected<Target> mezzo::lookupTarget(StringRef name) {
+  if (name == "native")
+    return nativeTarget();
+  if (name == "generic")
+    return withoutSpellings(allTargets().front());
+  for (const Target &target : allTargets()) {
+    if (name == target.name)
+      return target;
+    if (name == target.name + genericSuffix.str())
+      return withoutSpellings(target);
+  }
+
+  std::string known = llvm::join(targetNames(), ", ");
+  if (isPlanned(name))
+    return llvm::createStringError(
+        "target '" + name + "' is not supported yet: use one of " + known);
+  return llvm::createStringError("there is no target '" + name +
+                                 "': use one of " + known);
+}
+
+std::vector<std::string> mezzo::targetNames() {
+  std::vector<std::string> names = {"native", "generic"};
+  for (const Target &target : allTargets()) {
+    names.push_back(target.name);
+    names.push_back(withoutSpellings(target).name);
+  }
+  return names;
+}

@@ -1,0 +1,71 @@
+//===- Target.h - What the compiler knows about a machine -----------------===//
+//
+// A pass sees a machine only through this struct: facts to size a kernel by,
+// and functions of the machine's own folder to spell it with. No pass names an
+// instruction set.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MEZZO_TARGETS_TARGET_H
+#define MEZZO_TARGETS_TARGET_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mlir {
+class RewritePatternSet;
+} // namespace mlir
+
+namespace mezzo {
+
+/// A machine to compile for.
+struct Target {
+  /// As users and tuning records write it: "x86-64-v3". `lookupTarget(name)`
+  /// gives this target again.
+  std::string name;
+
+  /// What LLVM is told: "x86_64-unknown-linux-gnu", "x86-64-v3",
+  /// "+avx2,+fma,+f16c".
+  std::string triple, cpu, features;
+
+  /// What a CPU must have for the code to run, in LLVM's names, separated by
+  /// commas. The runtime checks them when a model is opened.
+  std::string requiredFeatures;
+
+  /// Bytes in a vector register, and how many of them there are.
+  unsigned vectorBytes = 0, vectorRegisters = 0;
+
+  /// Whether a multiply-add rounds once at no extra cost.
+  bool hasFma = false;
+
+  /// Patterns that turn `tile` ops into instructions of this machine. Null:
+  /// every op is lowered by its definition.
+  void (*populateTileSpellings)(mlir::RewritePatternSet &patterns) = nullptr;
+
+  /// Makes LLVM's backend known; may be called any number of times.
+  void (*initializeBackend)() = nullptr;
+
+  /// The feature that the LLVM intrinsic `name` ("llvm.x86.avx2.pshuf.b")
+  /// needs, in LLVM's spelling; empty if it needs none, nullopt if nobody has
+  /// said. LLVM aborts the process on an intrinsic that the CPU lacks, so this
+  /// is asked before.
+  std::optional<llvm::StringRef> (*intrinsicFeature)(llvm::StringRef name) =
+      nullptr;
+};
+
+/// The target of a name: "native" is the best one for this CPU, "x+generic" is
+/// x without its spellings, and "generic" is the default machine without them.
+/// Errors: an unknown name (lists the known ones), a machine that is planned
+/// but not there yet, and "native" on a CPU that no target fits.
+llvm::Expected<Target> lookupTarget(llvm::StringRef name);
+
+/// All names that lookupTarget takes, in the order of a help text.
+std::vector<std::string> targetNames();
+
+} // namespace mezzo
+
+#endif // MEZZO_TARGETS_TARGET_H
