@@ -1,0 +1,102 @@
+//===- Panel.cpp - How a kernel reads a panel of packed weights -----------===//
+
+#include "lib/Layout/Panel.h"
+#include "lib/Layout/BoundLayout.h"
+#include "lib/Layout/Detail.h"
+
+using namespace llvm;
+using namespace mezzo;
+using namespace mezzo::layout_detail;
+
+// Evaluating a few positions proves something about all only if nothing else
+// looks at the higher ones: no swizzles, no conditions outside the panel, and
+// one digit each that counts steps and panels. Returns the rows of a panel.
+static Expected<int64_t> checkShape(const Layout &layout) {
+  int64_t rows = 0;
+  for (const Piece &piece : layout.pieces())
+    for (const Space &space : piece.spaces)
+      for (const Digit &d : space.digits) {
+        if (d.isSwizzled() || space.positional != 2)
+          return error("not a panel: it has swizzles or positional digits");
+        if (d.axis == 'k' && d.isRest() &&
+            d.stride != PanelFields::ColumnsPerStep)
+          return error("not a panel: steps must be counted by k@4:*, not k@" +
+                       Twine(d.stride) + ":*");
+        if (d.axis == 'n' && d.isRest())
+          rows = rows && rows != d.stride ? -1 : d.stride;
+      }
+  if (rows <= 0 || rows % PanelFields::RowsPerGroup != 0 || rows > 4096)
+    return error("not a panel: the last digit of n must be n@R:*, R a multiple "
+                 "of 8 and equal in all pieces");
+  for (const Piece &piece : layout.pieces())
+    for (const Condition &c : piece.conditions)
+      if (c.axis != 'b' && (c.axis != 'n' || c.radix == Digit::Rest ||
+                            c.stride > rows || c.radix > rows / c.stride))
+        return error("not a panel: a piece has conditions beyond " +
+                     Twine(rows) + " rows");
+  return rows;
+}
+
+Expected<PanelFields> mezzo::panelFields(const Layout &layout, unsigned bits) {
+  constexpr int64_t Rows = PanelFields::RowsPerGroup,
+                    Columns = PanelFields::ColumnsPerStep,
+                    VectorBits = 8 * PanelFields::VectorBytes;
+  if (bits < 1 || bits > 8)
+    return error("a panel holds codes of 1 to 8 bits, not " + Twine(bits));
+  Expected<int64_t> shape = checkShape(layout);
+  if (!shape)
+    return shape.takeError();
+  int64_t rows = *shape;
+
+  // Two steps of two panels show all there is to know.
+  bool grouped = layout.mentions('g');
+  Extents extents = {{'n', 2 * rows}};
+  if (grouped)
+    extents.push_back({'g', 1});
+  extents.push_back({'k', 2 * Columns});
+  extents.push_back({'b', bits});
+  Expected<BoundLayout> bound = layout.bind(extents);
+  if (!bound)
+    return bound.takeError();
+  auto address = [&](int64_t n, int64_t k, int64_t b) {
+    if (grouped)
+      return bound->bitAddress({n, 0, k, b});
+    return bound->bitAddress({n, k, b});
+  };
+
+  PanelFields panel = {bits, unsigned(rows), 0, {}};
+  for (int64_t group = 0; group < rows / Rows; ++group) {
+    SmallVector<Field, 2> &fields = panel.fields.emplace_back();
+    for (unsigned b = 0; b < bits; ++b) {
+      int64_t at = address(group * Rows, 0, b);
+      if (at < 0 || at % VectorBits >= 8 || at / VectorBits >= 64)
+        return error("not a panel: bit " + Twine(b) + " of row " +
+                     Twine(group * Rows) + " lies at bit " + Twine(at) +
+                     ", not in the first byte of a 32-byte vector");
+      Field f = {unsigned(at / VectorBits), unsigned(at % VectorBits), 1, b};
+      panel.vectorsPerStep = std::max(panel.vectorsPerStep, f.unit + 1);
+      Field *last = fields.empty() ? nullptr : &fields.back();
+      if (last && last->unit == f.unit && last->shift + last->width == f.shift)
+        ++last->width;
+      else
+        fields.push_back(f);
+    }
+  }
+
+  int64_t step = panel.vectorsPerStep * VectorBits;
+  for (int64_t n = 0; n < 2 * rows; ++n)
+    for (int64_t k = 0; k < 2 * Columns; ++k)
+      for (unsigned b = 0; b < bits; ++b) {
+        int64_t expected = address(n % rows / Rows * Rows, 0, b) +
+                           n / rows * 2 * step + k / Columns * step +
+                           8 * (k % Columns + Columns * (n % Rows));
+        if (address(n, k, b) != expected)
+          return error("not a panel: bit " + Twine(b) +
+                       " of the code at n=" + Twine(n) + ", k=" + Twine(k) +
+                       " lies at bit " + Twine(address(n, k, b)) +
+                       " instead of " + Twine(expected) +
+                       "; byte k + 4*(n mod 8) of its vector "
+                       "is wanted");
+      }
+  return panel;
+}

@@ -1,0 +1,48 @@
+//===- Panel.h - How a kernel reads a panel of packed weights -------------===//
+
+#ifndef MEZZO_LIB_LAYOUT_PANEL_H
+#define MEZZO_LIB_LAYOUT_PANEL_H
+
+#include "lib/Layout/Layout.h"
+
+namespace mezzo {
+
+/// A run of bits of one code inside a byte of a vector:
+/// code bits [codeBit, codeBit + width) are byte bits [shift, shift + width).
+struct Field {
+  unsigned unit; ///< Index of the 32-byte vector inside a step.
+  unsigned shift;
+  unsigned width;
+  unsigned codeBit;
+
+  bool operator==(const Field &o) const {
+    return unit == o.unit && shift == o.shift && width == o.width &&
+           codeBit == o.codeBit;
+  }
+};
+
+/// A panel as a kernel sees it. The rows of a panel come in groups of eight, a
+/// step is four k. The code at row 8*r + i, column j of a step is the union of
+/// `fields[r]`, each read from byte j + 4*i of its vector: an int32 lane holds
+/// four consecutive k of one row, and the lanes of a vector are eight rows.
+struct PanelFields {
+  static constexpr unsigned VectorBytes = 32;
+  static constexpr unsigned RowsPerGroup = 8;
+  static constexpr unsigned ColumnsPerStep = 4;
+
+  unsigned bits;
+  unsigned rowsPerPanel;
+  unsigned vectorsPerStep;
+  llvm::SmallVector<llvm::SmallVector<Field, 2>, 8> fields; ///< By row group.
+
+  unsigned stepBytes() const { return vectorsPerStep * VectorBytes; }
+};
+
+/// Derives the fields of a layout with axes n, (g,) k, b for codes of `bits`
+/// bits by evaluating it at every position of a step. Fails, naming the first
+/// position that lies elsewhere, where the layout is not of panel form.
+llvm::Expected<PanelFields> panelFields(const Layout &layout, unsigned bits);
+
+} // namespace mezzo
+
+#endif // MEZZO_LIB_LAYOUT_PANEL_H
