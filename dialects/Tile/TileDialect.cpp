@@ -46,3 +46,15 @@ LogicalResult DotOp::verify() {
                          << ", but bytes hold 0..255 and -128..127";
   return success();
 }
+
+LogicalResult BroadcastGroupOp::verify() {
+  int64_t bytes = cast<VectorType>(getResult().getType()).getNumElements();
+  if (bytes % 4 != 0)
+    return emitOpError() << "repeats four bytes over " << bytes
+                         << ": a multiple of four is needed";
+  int64_t rank = cast<MemRefType>(getBase().getType()).getRank();
+  if (int64_t(getIndices().size()) != rank)
+    return emitOpError() << "has " << getIndices().size()
+                         << " indices into a memref of rank " << rank;
+  return success();
+}

@@ -61,6 +61,7 @@ def Tile_BroadcastGroupOp : Tile_Op<"broadcast_group", [MemoryEffects<[MemRead]>
   let arguments = (ins MemRefOf<[I8]>:$base, Variadic<Index>:$indices);
   let results = (outs Tile_Bytes:$result);
   let assemblyFormat = "$base `[` $indices `]` attr-dict `:` type($base) `->` type($result)";
+  let hasVerifier = 1;
 }
 
 #endif // MEZZO_DIALECTS_TILE_TILEOPS_TD

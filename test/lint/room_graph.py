@@ -16,7 +16,7 @@ MAY_USE = {
     "include": set(),
     "lib": {"include"},
     "dialects": {"include", "lib"},
-    "targets": {"include", "lib", "dialects"},
+    "targets": {"include", "lib", "dialects", "runtime"},
     "passes": {"include", "lib", "dialects", "targets"},
     "tools": {"include", "lib", "dialects", "targets", "passes"},
     "runtime": {"include"},
@@ -27,6 +27,8 @@ MAY_USE = {
 # Of a room that may be used, only these paths.
 ONLY = {
     ("passes", "targets"): re.compile(r"targets/(Target\.h|Strategy\.h|Common/.+)"),
+    # The compiler carries the runtime as bytes, and tests hold both to one layout.
+    ("targets", "runtime"): re.compile(r"runtime/(Bitcode|abi)\.h"),
     ("python", "tools"): re.compile(r"tools/driver/.+"),
 }
 

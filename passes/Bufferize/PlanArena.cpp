@@ -1,0 +1,183 @@
+//===- PlanArena.cpp - every buffer in the context's arena
+//--------------------===//
+//
+// A run allocates nothing from the system. Buffers of static size are placed at
+// compile time: two buffers may share bytes when one is dead before the other
+// is born. Time is the position of an operation in the body of the entry
+// function, and a buffer lives from its allocation to the last operation that
+// touches it or a view of it.
+//
+// Placement is first fit in order of decreasing size: for each buffer the
+// lowest offset at which it overlaps no placed buffer that is alive at the same
+// time. With sizes 8, 4, 4 and lives [0,2], [1,3], [3,4]:
+//
+//     offset 0        8    12
+//            [ first  ]           the largest, at 0
+//                     [second]    alive together with the first: behind it
+//            [third]              born when the first is dead: in its place
+//
+// Sizes that depend on the input are bumped at run time.
+//
+//===------------------------------------------------------------------------===//
+
+#include "passes/Passes.h"
+
+#include "dialects/Mezzo/Mezzo.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+namespace mezzo {
+#define GEN_PASS_DEF_PLANARENA
+#include "passes/Passes.h.inc"
+} // namespace mezzo
+
+using namespace mlir;
+using namespace mezzo;
+
+namespace {
+
+constexpr int64_t Alignment = 64;
+
+struct Buffer {
+  memref::AllocOp op;
+  int64_t bytes;
+  int64_t born, dies; ///< positions in the body, both inclusive
+  int64_t offset = 0;
+};
+
+/// The last position in `body` at which `value` or a view of it is used.
+int64_t lastUse(Value value, Block &body,
+                const llvm::DenseMap<Operation *, int64_t> &positions) {
+  int64_t last = 0;
+  for (Operation *user : value.getUsers()) {
+    Operation *inBody = body.findAncestorOpInBlock(*user);
+    last = std::max(last, positions.lookup(inBody));
+    if (isa<ViewLikeOpInterface, memref::CastOp>(user))
+      for (Value view : user->getResults())
+        last = std::max(last, lastUse(view, body, positions));
+  }
+  return last;
+}
+
+/// First fit in order of size; returns the bytes that are needed.
+int64_t place(MutableArrayRef<Buffer> buffers) {
+  SmallVector<Buffer *> order;
+  for (Buffer &buffer : buffers)
+    order.push_back(&buffer);
+  llvm::stable_sort(order,
+                    [](Buffer *a, Buffer *b) { return a->bytes > b->bytes; });
+  int64_t total = 0;
+  SmallVector<Buffer *> placed; // in order of offset
+  for (Buffer *buffer : order) {
+    int64_t offset = 0;
+    for (Buffer *other : placed) {
+      bool together =
+          buffer->born <= other->dies && other->born <= buffer->dies;
+      if (!together)
+        continue;
+      if (offset + buffer->bytes <= other->offset)
+        break;
+      offset = std::max(offset, other->offset + other->bytes);
+    }
+    buffer->offset = offset;
+    total = std::max(total, offset + buffer->bytes);
+    placed.insert(
+        llvm::upper_bound(placed, offset,
+                          [](int64_t at, Buffer *b) { return at < b->offset; }),
+        buffer);
+  }
+  return total;
+}
+
+class PlanArenaPass : public mezzo::impl::PlanArenaBase<PlanArenaPass> {
+  void runOnOperation() override {
+    auto entry = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!entry) {
+      getOperation().emitError("has no @main: run mezzo-form-entry first");
+      return signalPassFailure();
+    }
+    Block &body = entry.front();
+    llvm::DenseMap<Operation *, int64_t> positions;
+    for (auto [position, op] : llvm::enumerate(body))
+      positions[&op] = position;
+
+    SmallVector<Buffer> fixed;
+    SmallVector<memref::AllocOp> bumped;
+    entry.walk([&](memref::AllocOp op) {
+      MemRefType type = op.getType();
+      if (!type.hasStaticShape() || op->getBlock() != &body) {
+        bumped.push_back(op);
+        return;
+      }
+      int64_t bytes = llvm::alignTo(
+          std::max<int64_t>(1, type.getNumElements()) * bytesOf(type),
+          Alignment);
+      fixed.push_back({op, bytes, positions[op], lastUse(op, body, positions)});
+    });
+    int64_t total = place(fixed);
+    rewriteFixed(body, fixed);
+    for (memref::AllocOp op : bumped)
+      rewriteBumped(op);
+    entry.walk([](memref::DeallocOp op) { op.erase(); });
+    getOperation()->setAttr(
+        "mezzo.arena_bytes",
+        IntegerAttr::get(IntegerType::get(&getContext(), 64), total));
+  }
+
+  static int64_t bytesOf(MemRefType type) {
+    Type element = type.getElementType();
+    return element.isIndex()
+               ? 8
+               : llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  }
+
+  //   %b = memref.alloc() : memref<4x8xf32>
+  //   -->
+  //   %b = memref.view %arena[offset] : memref<?xi8> to memref<4x8xf32>
+  static void rewriteFixed(Block &body, ArrayRef<Buffer> buffers) {
+    if (buffers.empty())
+      return;
+    OpBuilder builder = OpBuilder::atBlockBegin(&body);
+    auto bytes = MemRefType::get({ShapedType::kDynamic}, builder.getI8Type());
+    Value arena = ArenaOp::create(builder, body.getParentOp()->getLoc(), bytes);
+    for (const Buffer &buffer : buffers) {
+      memref::AllocOp op = buffer.op;
+      builder.setInsertionPoint(op);
+      Value offset =
+          arith::ConstantIndexOp::create(builder, op.getLoc(), buffer.offset);
+      auto view = memref::ViewOp::create(builder, op.getLoc(), op.getType(),
+                                         arena, offset, ValueRange());
+      op.replaceAllUsesWith(view.getResult());
+      op.erase();
+    }
+  }
+
+  //   %b = memref.alloc(%m) : memref<?x8xf32>
+  //   -->
+  //   %b = memref.view (mezzo.alloc %m * 32)[0][%m]
+  static void rewriteBumped(memref::AllocOp op) {
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    MemRefType type = op.getType();
+    int64_t fixed = bytesOf(type);
+    for (int64_t size : type.getShape())
+      if (!ShapedType::isDynamic(size))
+        fixed *= size;
+    Value bytes = arith::ConstantIndexOp::create(builder, loc, fixed);
+    for (Value size : op.getDynamicSizes())
+      bytes = arith::MulIOp::create(builder, loc, bytes, size);
+    Value memory = AllocOp::create(
+        builder, loc,
+        MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()), bytes);
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    auto view = memref::ViewOp::create(builder, loc, type, memory, zero,
+                                       op.getDynamicSizes());
+    op.replaceAllUsesWith(view.getResult());
+    op.erase();
+  }
+};
+
+} // namespace

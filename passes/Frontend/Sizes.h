@@ -1,0 +1,110 @@
+//===- Sizes.h - arithmetic on dimensions, known or not
+//---------------------===//
+
+#ifndef MEZZO_PASSES_FRONTEND_SIZES_H
+#define MEZZO_PASSES_FRONTEND_SIZES_H
+
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace mezzo {
+
+/// A dimension: an integer attribute where it is known, a value of type `index`
+/// where it is not.
+using Size = mlir::OpFoldResult;
+using Sizes = llvm::SmallVector<Size>;
+
+/// Computes with dimensions so that what is equal *looks* equal.
+///
+/// A model reshapes [batch, seq, 768] to [batch * seq, 768] and back again, and
+/// asks for the shapes on the way by chains of Shape, Gather, Mul and Concat.
+/// To compile that without checks at run time, the importer has to see that the
+/// last shape is the first. So every size is a polynomial with integer
+/// coefficients over *atoms*, sizes that cannot be taken apart (a dimension of
+/// an input), and two sizes are equal if their polynomials are:
+///
+///     Shape(x) = [batch, seq, 768]                 the atoms batch and seq,
+///     the constant 768 Reshape(x, [-1, 768]): -1 stands for batch*seq*768 /
+///     768        = batch*seq, an exact division Concat(Shape(x)[0:2], [12,
+///     64]):             [batch, seq, 12, 64], the product batch*seq*768 again
+///
+/// Where polynomials end (a division that leaves a remainder, a minimum), the
+/// result is a new atom. Each polynomial is computed once; later requests
+/// return the same value. Atoms are sizes, so they are never negative, and that
+/// decides many comparisons.
+class SizeArithmetic {
+public:
+  explicit SizeArithmetic(mlir::ImplicitLocOpBuilder &b) : b(b) {}
+
+  Size constant(int64_t value) { return b.getIndexAttr(value); }
+  Sizes constants(llvm::ArrayRef<int64_t> values);
+
+  Size add(Size lhs, Size rhs);
+  Size subtract(Size lhs, Size rhs);
+  Size multiply(Size lhs, Size rhs);
+  /// Rounded toward zero. A divisor of 0 gives some value, never a trap.
+  Size divide(Size lhs, Size rhs);
+  /// Rounded up; for a divisor that is positive.
+  Size ceilDivide(Size lhs, int64_t rhs);
+  Size minimum(Size lhs, Size rhs);
+  Size maximum(Size lhs, Size rhs);
+  Size product(llvm::ArrayRef<Size> factors);
+
+  /// Whether the two are equal, lhs <= rhs, for all sizes of the inputs; none
+  /// where it depends on them.
+  std::optional<bool> equal(Size lhs, Size rhs);
+  std::optional<bool> lessOrEqual(Size lhs, Size rhs);
+  bool surelyEqual(Size lhs, Size rhs) {
+    return equal(lhs, rhs).value_or(false);
+  }
+  bool surelyEqual(llvm::ArrayRef<Size> lhs, llvm::ArrayRef<Size> rhs);
+
+  /// The common size of two dimensions that the model says are equal. Where
+  /// that is not known, a check is emitted that fails the run with `message`,
+  /// once per pair. The result is the one that is a constant, else the smaller;
+  /// tensors are brought to it by TensorBuilder::fit, so that the rest of a
+  /// failed run stays inside every buffer.
+  Size unify(Size lhs, Size rhs, const llvm::Twine &message);
+
+  /// As an SSA value of type `index`.
+  mlir::Value value(Size size);
+
+private:
+  /// Coefficients by the sorted list of the atoms they multiply; the empty list
+  /// is the constant.
+  using Polynomial = std::map<std::vector<unsigned>, int64_t>;
+
+  Polynomial polynomialOf(Size size);
+  Size sizeOf(const Polynomial &polynomial);
+  Size atom(mlir::Value value, bool nonnegative = true);
+  bool isNonnegative(Size size);
+  std::set<Polynomial> unifiedSizes(Size size);
+
+  static std::optional<Polynomial> sum(Polynomial lhs, const Polynomial &rhs,
+                                       int64_t factor);
+  static std::optional<Polynomial> quotient(const Polynomial &dividend,
+                                            const Polynomial &divisor);
+  std::optional<int64_t>
+  lowerBound(const std::optional<Polynomial> &polynomial) const;
+
+  mlir::ImplicitLocOpBuilder &b;
+  struct Atom {
+    mlir::Value value;
+    bool nonnegative; ///< all but some differences
+  };
+  std::vector<Atom> atoms;
+  llvm::DenseMap<mlir::Value, Polynomial>
+      polynomials;                          ///< of every value handed out
+  std::map<Polynomial, mlir::Value> values; ///< the way back
+  /// For minima made by `unify`, all sizes that went into them.
+  llvm::DenseMap<mlir::Value, std::set<Polynomial>> unified;
+  std::set<std::pair<Polynomial, Polynomial>> checked;
+};
+
+} // namespace mezzo
+
+#endif // MEZZO_PASSES_FRONTEND_SIZES_H

@@ -1,0 +1,64 @@
+//===- Types.cpp - ONNX's element types in IR
+//-------------------------------===//
+
+#include "passes/Frontend/Types.h"
+
+#include "dialects/Mezzo/Mezzo.h"
+
+using namespace mlir;
+using namespace mezzo;
+
+StringRef mezzo::formatName(ElementType type) {
+  switch (type) {
+  case ElementType::U2:
+    return "uint2";
+  case ElementType::I2:
+    return "int2";
+  case ElementType::U4:
+    return "uint4";
+  case ElementType::I4:
+    return "int4";
+  case ElementType::U8:
+    return "uint8";
+  case ElementType::I8:
+    return "int8";
+  case ElementType::U16:
+    return "uint16";
+  case ElementType::I16:
+    return "int16";
+  default:
+    return "";
+  }
+}
+
+Type mezzo::codeType(MLIRContext *context, ElementType type) {
+  return QType::get(context, formatName(type));
+}
+
+Type mezzo::irType(MLIRContext *context, ElementType type) {
+  switch (type) {
+  case ElementType::F32:
+    return Float32Type::get(context);
+  case ElementType::F16:
+    return Float16Type::get(context);
+  case ElementType::BF16:
+    return BFloat16Type::get(context);
+  case ElementType::F64:
+    return Float64Type::get(context);
+  case ElementType::Bool:
+    return IntegerType::get(context, 1);
+  case ElementType::U2:
+  case ElementType::I2:
+  case ElementType::U4:
+  case ElementType::I4:
+    return codeType(context, type);
+  default:
+    return isInteger(type) ? IntegerType::get(context, bitWidth(type)) : Type();
+  }
+}
+
+Type mezzo::computeType(Type type) {
+  return type.isF16() || type.isBF16()
+             ? Type(Float32Type::get(type.getContext()))
+             : type;
+}

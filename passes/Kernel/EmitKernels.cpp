@@ -1,0 +1,128 @@
+//===- EmitKernels.cpp - one function per key, and its launches
+//--------------===//
+
+#include "passes/Passes.h"
+
+#include "dialects/Mezzo/Mezzo.h"
+#include "dialects/Tile/Tile.h"
+#include "passes/Kernel/ProductKernel.h"
+#include "passes/Kernel/RowKernels.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mezzo {
+#define GEN_PASS_DEF_EMITKERNELS
+#include "passes/Passes.h.inc"
+} // namespace mezzo
+
+using namespace mlir;
+using namespace mezzo;
+
+namespace {
+
+/// Rows of a weight that one task of a product computes at least: small enough
+/// to balance two threads, large enough that claiming a task costs nothing.
+constexpr int64_t ProductRowsPerTask = 64;
+/// Elements of a row kernel that are worth a task.
+constexpr int64_t RowElementsPerTask = 1 << 14;
+
+class EmitKernelsPass : public mezzo::impl::EmitKernelsBase<EmitKernelsPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SmallVector<Operation *> ops;
+    module.walk([&](Operation *op) {
+      if (isa<PackedMatmulOp>(op) || isRowOp(op))
+        ops.push_back(op);
+    });
+    for (Operation *op : ops) {
+      auto product = dyn_cast<PackedMatmulOp>(op);
+      if (failed(product ? launchProduct(product) : launchRows(op)))
+        return signalPassFailure();
+    }
+  }
+
+  /// Tensors for the results of an op to be written into.
+  FailureOr<SmallVector<Value>> destinations(OpBuilder &builder,
+                                             Operation *op) {
+    ReifiedRankedShapedTypeDims shapes;
+    if (failed(reifyResultShapes(builder, op, shapes)))
+      return op->emitError("has results of unknown shape");
+    SmallVector<Value> values;
+    for (auto [result, shape] : llvm::zip_equal(op->getResults(), shapes))
+      values.push_back(tensor::EmptyOp::create(
+          builder, op->getLoc(), shape,
+          cast<RankedTensorType>(result.getType()).getElementType()));
+    return values;
+  }
+
+  //   %y = mezzo.packed_matmul (%x), (%codes, %scales)
+  //   -->
+  //   %y = mezzo.launch @matmul.float.uint4... count(panels) ins(%x, %codes,
+  //   %scales, N, K, group) outs(empty)
+  LogicalResult launchProduct(PackedMatmulOp op) {
+    ModuleOp module = getOperation();
+    std::string key = productKernelKey(op);
+    if (!module.lookupSymbol(key))
+      if (failed(emitProductKernel(module, op, key)))
+        return failure();
+    OpBuilder builder(op);
+    FailureOr<SmallVector<Value>> outputs = destinations(builder, op);
+    if (failed(outputs))
+      return failure();
+    Format format = llvm::cantFail(Format::parse(op.getFormat()));
+    PanelFields panel =
+        llvm::cantFail(panelFields(op.getLayout().getLayout(), format.bits()));
+    auto constant = [&](int64_t value) -> Value {
+      return arith::ConstantIndexOp::create(builder, op.getLoc(), value);
+    };
+    SmallVector<Value> inputs(op.getActivation());
+    llvm::append_range(inputs, op.getWeight());
+    if (op.getBias())
+      inputs.push_back(op.getBias());
+    for (int64_t size : {op.getRows(), op.getColumns(), op.getGroup()})
+      inputs.push_back(constant(size));
+    int64_t panels = llvm::divideCeil(op.getRows(), panel.rowsPerPanel);
+    int64_t grain =
+        std::max<int64_t>(1, ProductRowsPerTask / panel.rowsPerPanel);
+    replaceByLaunch(builder, op, key, constant(panels), inputs, *outputs,
+                    grain);
+    return success();
+  }
+
+  LogicalResult launchRows(Operation *op) {
+    ModuleOp module = getOperation();
+    std::string key = rowKernelKey(op);
+    if (!module.lookupSymbol(key))
+      emitRowKernel(module, op, key);
+    OpBuilder builder(op);
+    FailureOr<SmallVector<Value>> outputs = destinations(builder, op);
+    if (failed(outputs))
+      return failure();
+    Value rows =
+        tensor::DimOp::create(builder, op->getLoc(), op->getOperand(0), 0);
+    int64_t columns =
+        cast<ShapedType>(op->getOperand(0).getType()).getDimSize(1);
+    int64_t grain =
+        ShapedType::isDynamic(columns)
+            ? 1
+            : std::max<int64_t>(1, RowElementsPerTask /
+                                       std::max<int64_t>(1, columns));
+    replaceByLaunch(builder, op, key, rows, op->getOperands(), *outputs, grain);
+    return success();
+  }
+
+  static void replaceByLaunch(OpBuilder &builder, Operation *op,
+                              StringRef kernel, Value count, ValueRange inputs,
+                              ValueRange outputs, int64_t grain) {
+    auto launch = LaunchOp::create(builder, op->getLoc(), outputs.getTypes(),
+                                   kernel, count, inputs, outputs, grain);
+    op->replaceAllUsesWith(launch.getResults());
+    op->erase();
+  }
+};
+
+} // namespace

@@ -1,0 +1,121 @@
+//===- PackWeights.cpp - a place for every weight
+//-----------------------------===//
+//
+// The payload of a weight file is a sequence of parts, each 64-byte aligned. A
+// plain weight is one part, its bytes as they are. A quantized weight is up to
+// three: codes in the packed layout, then scales and offsets as
+// [panel][group][row], so that eight neighbouring rows are one vector.
+// WeightParts.h is the one description of this that the pass and the writer of
+// the file share.
+//
+//===------------------------------------------------------------------------===//
+
+#include "passes/Passes.h"
+
+#include "dialects/Mezzo/Mezzo.h"
+#include "passes/Layout/WeightParts.h"
+
+namespace mezzo {
+#define GEN_PASS_DEF_PACKWEIGHTS
+#include "passes/Passes.h.inc"
+} // namespace mezzo
+
+using namespace mlir;
+using namespace mezzo;
+
+namespace {
+
+/// A product and its load, packed.
+//   %c, %s, %z = mezzo.load_weight @w
+//   %y = mezzo.matmul %x, %c scales(%s) offsets(%z)
+//   -->
+//   %b, %t, %o = mezzo.load_packed @w
+//   %y = mezzo.packed_matmul (%x), (%b, %t, %o)
+void packProduct(MatmulOp op, WeightOp weight) {
+  OpBuilder builder(op);
+  SmallVector<Type> types;
+  for (const WeightPart &part : weightParts(weight))
+    types.push_back(RankedTensorType::get({part.elements}, part.elementType));
+  auto load =
+      LoadPackedOp::create(builder, op.getLoc(), types, weight.getSymName());
+  auto packed = PackedMatmulOp::create(
+      builder, op.getLoc(), op.getOutput().getType(), ValueRange{op.getInput()},
+      load.getResults(), op.getPermutation(), op.getBias(),
+      weight.getFormat().str(), *weight.getPacked(), op.getMode(),
+      *op.getConfig(), weight.getRows(), weight.getColumns(),
+      *weight.getGroup());
+  op.getOutput().replaceAllUsesWith(packed.getOutput());
+  op.erase();
+}
+
+class PackWeightsPass : public mezzo::impl::PackWeightsBase<PackWeightsPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SymbolTableCollection symbols;
+    SmallVector<MatmulOp> products;
+    module.walk([&](MatmulOp op) { products.push_back(op); });
+    for (MatmulOp op : products) {
+      auto load = op.getCodes().getDefiningOp<LoadWeightOp>();
+      auto weight = load ? symbols.lookupNearestSymbolFrom<WeightOp>(
+                               op, load.getWeightAttr())
+                         : WeightOp();
+      if (!weight || !weight.getPacked() || !op.getConfig()) {
+        op.emitError(
+            "has no strategy or layout: run mezzo-select-strategy first");
+        return signalPassFailure();
+      }
+      if (op.getPermutation())
+        if (failed(separatePermutation(op, weight, load)))
+          return signalPassFailure();
+      packProduct(op, weight);
+    }
+    dropUnused(module);
+    int64_t offset = 0;
+    for (WeightOp weight : module.getOps<WeightOp>()) {
+      SmallVector<int64_t> parts;
+      for (const WeightPart &part : weightParts(weight)) {
+        parts.push_back(offset);
+        offset = llvm::alignTo(offset + part.bytes(), WeightPart::Alignment);
+      }
+      weight.setParts(parts);
+    }
+    module->setAttr(
+        weightBytesAttrName(),
+        IntegerAttr::get(IntegerType::get(&getContext(), 64), offset));
+  }
+
+  /// The permutation is an ordinary tensor for `Prepare`: a plain weight of its
+  /// own.
+  LogicalResult separatePermutation(MatmulOp op, WeightOp weight,
+                                    LoadWeightOp load) {
+    OpBuilder builder(weight);
+    std::string name = (weight.getSymName() + ".permutation").str();
+    auto type = cast<RankedTensorType>(weight.getPermutation()->getType());
+    if (!SymbolTable::lookupNearestSymbolFrom(weight->getParentOp(),
+                                              builder.getStringAttr(name)))
+      WeightOp::create(builder, weight.getLoc(), name, type,
+                       *weight.getPermutation());
+    builder.setInsertionPoint(op);
+    auto plain =
+        LoadWeightOp::create(builder, op.getLoc(), TypeRange{type}, name);
+    op.getPermutationMutable().assign(plain.getResult(0));
+    return success();
+  }
+
+  /// Loads and weights that nothing reads any more are not written.
+  static void dropUnused(ModuleOp module) {
+    SmallVector<LoadWeightOp> dead;
+    module.walk([&](LoadWeightOp load) {
+      if (load->use_empty())
+        dead.push_back(load);
+    });
+    for (LoadWeightOp load : dead)
+      load.erase();
+    for (WeightOp weight :
+         llvm::make_early_inc_range(module.getOps<WeightOp>()))
+      if (SymbolTable::symbolKnownUseEmpty(weight, module))
+        weight.erase();
+  }
+};
+
+} // namespace

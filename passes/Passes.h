@@ -1,0 +1,54 @@
+//===- Passes.h - the rewrites
+//-----------------------------------------------===//
+
+#ifndef MEZZO_PASSES_PASSES_H
+#define MEZZO_PASSES_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassOptions.h"
+
+#include <memory>
+#include <string>
+
+namespace mezzo {
+
+#define GEN_PASS_DECL
+#include "passes/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "passes/Passes.h.inc"
+
+/// What the whole compilation of a module is parameterized by.
+struct PipelineOptions : public mlir::PassPipelineOptions<PipelineOptions> {
+  Option<std::string> target{*this, "target",
+                             llvm::cl::desc("name of the target"),
+                             llvm::cl::init("native")};
+  Option<std::string> compute{
+      *this, "compute",
+      llvm::cl::desc("compute mode of products formed from Q/DQ: float, int"),
+      llvm::cl::init("float")};
+  Option<std::string> config{*this, "config",
+                             llvm::cl::desc("force a tile: rows,groups,unroll"),
+                             llvm::cl::init("")};
+};
+
+/// The stages of `mezzo compile`, each a named pipeline of `mezzo-opt`
+/// (`mezzo-tensor`, `mezzo-select`, ...). Their order is the order of the
+/// declarations.
+void buildTensorPipeline(mlir::OpPassManager &manager,
+                         const PipelineOptions &options);
+void buildSelectPipeline(mlir::OpPassManager &manager,
+                         const PipelineOptions &options);
+void buildKernelPipeline(mlir::OpPassManager &manager,
+                         const PipelineOptions &options);
+void buildBufferizePipeline(mlir::OpPassManager &manager,
+                            const PipelineOptions &options);
+void buildLowerPipeline(mlir::OpPassManager &manager,
+                        const PipelineOptions &options);
+
+/// All of the above, as `mezzo-compile`.
+void registerMezzoPipelines();
+
+} // namespace mezzo
+
+#endif // MEZZO_PASSES_PASSES_H

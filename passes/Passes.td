@@ -1,0 +1,145 @@
+//===- Passes.td - the rewrites, in the order in which they run -*- tablegen -*-===//
+#ifndef MEZZO_PASSES_PASSES_TD
+#define MEZZO_PASSES_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===------------------------------------------------------------------------===//
+// Tensor: one form for everything quantized
+//===------------------------------------------------------------------------===//
+
+def FormMatmul : Pass<"mezzo-form-matmul", "::mlir::ModuleOp"> {
+  let summary = "make `mezzo.matmul` of a product with a dequantized weight";
+  let description = [{
+    Finds `linalg.matmul(x, dequantize(load_weight))` (the right operand perhaps transposed) whose groups lie along K, and
+    makes the weight a quantized one: [N, K], with scales and zero points per row and group. Codes are not touched: the
+    weight's layout says where they lie.
+  }];
+  let options = [Option<"compute", "compute", "std::string", "\"float\"", "compute mode of the products: float or int">];
+  let dependentDialects = ["::mezzo::MezzoDialect"];
+}
+
+def LowerQuantize : Pass<"mezzo-lower-quantize", "::mlir::ModuleOp"> {
+  let summary = "write the remaining quantize and dequantize ops in arithmetic, and store codes as bytes";
+  let description = [{
+    `clamp(round_half_even(x / s) + z)` and `(q - z) * s`, element by element, as ONNX has them. Codes of up to eight bits
+    become `i8`: after this pass no tensor has an element type of ours, except the weights of products.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::arith::ArithDialect"];
+}
+
+def LowerContractions : Pass<"mezzo-lower-contractions", "::mlir::ModuleOp"> {
+  let summary = "fix the order and the rounding of unquantized products";
+  let description = [{
+    A product without quantized weights is one group with scale 1 in mode `float`: the fold of `fma(a, b, d)` over ascending
+    k from 0. Upstream's `linalg.matmul` multiplies and adds with two roundings; this pass gives it the body and the loop
+    order of `docs/numbers.md`.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect"];
+}
+
+//===------------------------------------------------------------------------===//
+// Select, Layout, Prepare, Kernel
+//===------------------------------------------------------------------------===//
+
+def SelectStrategy : Pass<"mezzo-select-strategy", "::mlir::ModuleOp"> {
+  let summary = "choose strategy, tile and layout of every quantized product";
+  let description = [{
+    The mode allows strategies, the format needs a layout, and the number of activation rows decides the tile. All uses of a
+    weight read the same bytes. Every choice is a remark. `config` forces one tile for all products, for tests and tuning.
+  }];
+  let options = [Option<"config", "config", "std::string", "\"\"", "force this tile: rows,groups,unroll">];
+  let dependentDialects = ["::mezzo::MezzoDialect"];
+}
+
+def PackWeights : Pass<"mezzo-pack-weights", "::mlir::ModuleOp"> {
+  let summary = "give every weight its layout and its place in the weight file";
+  let description = [{
+    Decides where the parts of each weight lie (64-byte aligned, codes first, then scales and offsets in panel order) and
+    makes `mezzo.packed_matmul` of `mezzo.matmul`. Bytes are moved later, when the file is written: this pass does
+    arithmetic only.
+  }];
+  let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def PrepareActivations : Pass<"mezzo-prepare-activations", "::mlir::func::FuncOp"> {
+  let summary = "create what products need of their activations, once";
+  let description = [{
+    Mode `int` reads int8 rows: a `mezzo.quantize_rows` is made for each product, and products that read one activation in
+    the same groups share it. Permuted columns are gathered once, likewise.
+  }];
+  let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def EmitKernels : Pass<"mezzo-emit-kernels", "::mlir::ModuleOp"> {
+  let summary = "write kernels, one function per key, and launch them";
+  let description = [{
+    Products, row reductions and activation quantization become functions on memrefs whose inner loops are `tile`, `vector`
+    and `arith`, and a `mezzo.launch` over independent tasks. Ops with equal keys share one function.
+  }];
+  let dependentDialects = ["::mezzo::MezzoDialect", "::mezzo::tile::TileDialect", "::mlir::func::FuncDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+    "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
+//===------------------------------------------------------------------------===//
+// Bufferize
+//===------------------------------------------------------------------------===//
+
+def FormEntry : Pass<"mezzo-form-entry", "::mlir::ModuleOp"> {
+  let summary = "the entry function on buffers, and the function that computes its shapes";
+  let description = [{
+    `@main` takes its results as destinations and the run-time frame first. `@shapes` maps the dynamic sizes of the inputs to
+    all sizes of the outputs; it is pure index arithmetic, and a model for which it is not is refused.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::tensor::TensorDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
+}
+
+def PlanArena : Pass<"mezzo-plan-arena", "::mlir::ModuleOp"> {
+  let summary = "put every buffer into the context's arena";
+  let description = [{
+    Buffers of static size get an offset each, chosen so that buffers that live at the same time do not overlap (first fit
+    in order of size). The others are bumped at run time. Nothing else allocates.
+  }];
+  let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def LowerReshapes : Pass<"mezzo-lower-reshapes", "::mlir::ModuleOp"> {
+  let summary = "reshape dense buffers by their sizes";
+  let description = [{
+    `memref.expand_shape` of a dense buffer becomes a `memref.reinterpret_cast` with the sizes that it names: several of them
+    may be known only at run time.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
+//===------------------------------------------------------------------------===//
+// Lower
+//===------------------------------------------------------------------------===//
+
+def ExpandMath : Pass<"mezzo-expand-math", "::mlir::ModuleOp"> {
+  let summary = "replace elementary functions by the programs of lib/Math";
+  let description = [{
+    `math.exp` and friends on f32 become arithmetic with a fixed result, bit-equal to the reference: no libm.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerTile : Pass<"mezzo-lower-tile", "::mlir::ModuleOp"> {
+  let summary = "spell the ops of `tile` as the target does";
+  let description = [{What the target has no spelling for is lowered by its definition.}];
+  let options = [Option<"target", "target", "std::string", "\"generic\"", "name of the target">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
+def LowerToLLVM : Pass<"mezzo-lower-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "launches, arena and everything around them in the LLVM dialect";
+  let description = [{
+    A `mezzo.launch` stores its operands in a struct on the stack and calls the runtime's parallel loop with a task function
+    that unpacks them. The entry function gets the C interface of `runtime/abi.h`: pointers and shapes in, an error word out.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // MEZZO_PASSES_PASSES_TD

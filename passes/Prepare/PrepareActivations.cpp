@@ -1,0 +1,95 @@
+//===- PrepareActivations.cpp - what products need of their activations
+//------===//
+
+#include "passes/Passes.h"
+
+#include "dialects/Mezzo/Mezzo.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mezzo {
+#define GEN_PASS_DEF_PREPAREACTIVATIONS
+#include "passes/Passes.h.inc"
+} // namespace mezzo
+
+using namespace mlir;
+using namespace mezzo;
+
+namespace {
+
+/// x[m, permutation[j]] at [m, j].
+Value gatherColumns(OpBuilder &builder, Location loc, Value x,
+                    Value permutation) {
+  auto type = cast<RankedTensorType>(x.getType());
+  Value init = tensor::EmptyOp::create(builder, loc,
+                                       tensor::getMixedSizes(builder, loc, x),
+                                       type.getElementType());
+  AffineExpr m, j;
+  bindDims(builder.getContext(), m, j);
+  SmallVector<AffineMap> maps{
+      AffineMap::get(2, 0, {j}, builder.getContext()),
+      AffineMap::get(2, 0, {m, j}, builder.getContext())};
+  SmallVector<utils::IteratorType> loops(2, utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      builder, loc, TypeRange{type}, ValueRange{permutation}, ValueRange{init},
+      maps, loops, [&](OpBuilder &body, Location at, ValueRange elements) {
+        Value column = arith::IndexCastOp::create(body, at, body.getIndexType(),
+                                                  elements[0]);
+        Value row = linalg::IndexOp::create(body, at, 0);
+        Value element =
+            tensor::ExtractOp::create(body, at, x, ValueRange{row, column});
+        linalg::YieldOp::create(body, at, element);
+      });
+  return generic.getResult(0);
+}
+
+/// Products of one block that read one activation share what is made for them.
+class PrepareActivationsPass
+    : public mezzo::impl::PrepareActivationsBase<PrepareActivationsPass> {
+  void runOnOperation() override {
+    llvm::DenseMap<std::pair<Value, StringRef>, Value> gathered;
+    llvm::DenseMap<std::pair<Value, int64_t>, QuantizeRowsOp> quantized;
+    getOperation().walk([&](PackedMatmulOp op) {
+      OpBuilder builder(op);
+      if (Value permutation = op.getPermutation()) {
+        // Weights that were quantized together often share the order of
+        // columns, but each brings its own copy of it.
+        auto load = permutation.getDefiningOp<LoadWeightOp>();
+        Value &x = gathered[{op.getActivation()[0],
+                             load ? load.getWeight() : StringRef()}];
+        if (!x || !load)
+          x = gatherColumns(builder, op.getLoc(), op.getActivation()[0],
+                            permutation);
+        op.getActivationMutable().assign(x);
+        op.getPermutationMutable().clear();
+      }
+      if (op.getMode() != ComputeMode::Int || op.getActivation().size() != 1)
+        return;
+      QuantizeRowsOp &shared =
+          quantized[{op.getActivation()[0], int64_t(op.getGroup())}];
+      if (!shared)
+        shared = quantize(builder, op);
+      else
+        shared.emitRemark()
+            << "quantized once, read by another product as well";
+      op.getActivationMutable().assign(shared.getResults());
+    });
+  }
+
+  static QuantizeRowsOp quantize(OpBuilder &builder, PackedMatmulOp op) {
+    Value x = op.getActivation()[0];
+    int64_t rows = cast<ShapedType>(x.getType()).getDimSize(0),
+            group = op.getGroup();
+    int64_t groups = llvm::divideCeil(op.getColumns(), group);
+    return QuantizeRowsOp::create(
+        builder, op.getLoc(),
+        RankedTensorType::get({rows, groups * padToFour(group)},
+                              builder.getI8Type()),
+        RankedTensorType::get({rows}, builder.getF32Type()),
+        RankedTensorType::get({rows, groups}, builder.getI32Type()), x, group);
+  }
+};
+
+} // namespace

@@ -1,0 +1,233 @@
+//===- ProductTest.cpp - quantized products against the scalar programs
+//-------===//
+//
+// Every compiled product is compared bit for bit (X0) with lib/Golden, over the
+// grid of docs/numbers.md: M in {1, 3, 16, 37}, N and K including primes and
+// non-multiples of tile and group, all groups, all offsets, negative scales, 1
+// to 8 bits. Outputs are poisoned before each run (LoadedModel::run).
+//
+//===------------------------------------------------------------------------===//
+
+#include "test/exec/Exec.h"
+
+#include "lib/Golden/Compare.h"
+#include "lib/Golden/Matmul.h"
+
+using namespace mezzo;
+using namespace mezzo::test;
+
+namespace {
+
+/// A weight with random codes, scales of both signs and random offsets of the
+/// spec's kind: nothing that a quantizer would have to agree with, so every
+/// code and corner occurs.
+QuantizedMatrix randomMatrix(llvm::StringRef specText, int64_t rows,
+                             int64_t cols, unsigned seed) {
+  QuantizedMatrix w;
+  w.spec = llvm::cantFail(QuantSpec::parse(specText));
+  w.rows = rows;
+  w.cols = cols;
+  w.groupLength =
+      w.spec.group.kind == Group::Kind::Block ? w.spec.group.length : cols;
+  std::mt19937 engine(seed);
+  auto uniform = [&](int lo, int hi) {
+    return std::uniform_int_distribution<int>(lo, hi)(engine);
+  };
+  const Format &format = w.spec.format;
+  for (int64_t i = 0; i < rows * cols; ++i) {
+    // Extreme codes are as likely as all others together: sums must not
+    // overflow.
+    int kind = uniform(0, 3);
+    int32_t value = kind == 0 ? format.minValue() : format.maxValue();
+    w.codes.push_back(kind <= 1 ? format.rawOf(value)
+                                : format.rawOf(format.integerValue(
+                                      uniform(0, format.numCodes() - 1))));
+  }
+  if (format.kind() == Format::Kind::Ternary)
+    for (uint8_t &code : w.codes)
+      code = format.rawOf(uniform(-1, 1));
+  int64_t perGroup = rows * w.groups();
+  for (int64_t i = 0; i < perGroup; ++i)
+    w.scales.push_back(std::normal_distribution<float>(0, 0.1f)(engine));
+  switch (w.spec.offset.kind) {
+  case OffsetSpec::Kind::IntegerZero:
+    for (int64_t i = 0; i < perGroup; ++i)
+      w.zeros.push_back(uniform(format.minValue(), format.maxValue()));
+    break;
+  case OffsetSpec::Kind::FloatZero:
+    for (int64_t i = 0; i < perGroup; ++i)
+      w.floatZeros.push_back(std::normal_distribution<float>(0, 4)(engine));
+    break;
+  default:
+    break;
+  }
+  return w;
+}
+
+std::vector<float> expected(const Product &product, ComputeMode mode,
+                            llvm::ArrayRef<float> x, int64_t m) {
+  std::vector<float> y(m * product.weight.rows);
+  if (mode == ComputeMode::Float) {
+    golden::matmulFloat(x, m, product.weight, product.bias, y);
+    return y;
+  }
+  golden::matmulInt(golden::quantizeRows(x, m, product.weight.cols),
+                    product.weight, product.bias, y);
+  return y;
+}
+
+/// Runs every product of a compiled model for every M and compares with the
+/// reference.
+void check(LoadedModel &model, llvm::ArrayRef<Product> products,
+           ComputeMode mode, llvm::ArrayRef<int64_t> ms,
+           const std::string &what) {
+  int64_t k = products[0].weight.cols;
+  for (int64_t m : ms) {
+    std::vector<float> x = randomFloats(m * k, 1000 + m);
+    std::vector<HostTensor> inputs{HostTensor::of(x, {m, k})};
+    auto outputs = model.run(inputs);
+    ASSERT_TRUE(bool(outputs)) << llvm::toString(outputs.takeError());
+    for (auto [product, output] : llvm::zip_equal(products, *outputs)) {
+      golden::Comparison comparison = golden::compareX0(
+          output.floats(), expected(product, mode, x, m), product.weight.rows);
+      EXPECT_TRUE(comparison.ok) << what << ", " << product.weight.spec.str()
+                                 << " " << product.weight.rows << "x" << k
+                                 << ", M = " << m << ": " << comparison.message;
+    }
+  }
+}
+
+const std::vector<int64_t> allM{1, 3, 16, 37};
+
+std::vector<std::string> integerFormats() {
+  std::vector<std::string> names;
+  for (int bits = 1; bits <= 8; ++bits)
+    for (const char *kind : {"int", "uint", "odd"})
+      names.push_back(kind + std::to_string(bits));
+  names.push_back("ternary");
+  return names;
+}
+
+struct Shape {
+  int64_t n, k;
+};
+
+class ProductGrid : public ::testing::TestWithParam<ComputeMode> {
+protected:
+  void run(llvm::ArrayRef<Product> products, const std::string &what,
+           CompileOptions options = {}, int threads = 2,
+           llvm::ArrayRef<int64_t> ms = allM) {
+    options.target = options.target == "native" ? "x86-64-v3" : options.target;
+    auto model = compileAndOpen(
+        folder, options, threads, [&](mlir::MLIRContext &context) {
+          return productModule(context, products, GetParam(),
+                               mlir::ShapedType::kDynamic);
+        });
+    ASSERT_TRUE(model) << what;
+    check(*model, products, GetParam(), ms, what);
+  }
+  ScratchFolder folder;
+};
+
+std::string modeName(const ::testing::TestParamInfo<ComputeMode> &info) {
+  return info.param == ComputeMode::Float ? "float" : "int";
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, ProductGrid,
+                         ::testing::Values(ComputeMode::Float,
+                                           ComputeMode::Int),
+                         modeName);
+
+TEST_P(ProductGrid, EveryFormatEveryOffset) {
+  for (const std::string &format : integerFormats()) {
+    std::vector<Product> products;
+    for (const char *offset : {"", "+zp", "+zp:f32"})
+      for (const char *group : {"g32", "ch"})
+        products.push_back({randomMatrix(format + "/" + group + offset, 67, 96,
+                                         products.size() + 7),
+                            {}});
+    products.push_back(
+        {randomMatrix(format + "/g64+zp", 40, 96, 99), randomFloats(40, 5)});
+    run(products, format);
+  }
+}
+
+TEST_P(ProductGrid, ShapesAndGroups) {
+  for (auto [n, k] : {Shape{1, 1}, Shape{5, 7}, Shape{64, 64}, Shape{65, 131},
+                      Shape{97, 576}, Shape{130, 255}}) {
+    std::vector<Product> products;
+    for (const char *spec :
+         {"int4/g32", "uint4/g128+zp", "int3/g64", "uint8/ch+zp", "uint5/t",
+          "int6/g33+zp", "odd1/g32"})
+      products.push_back({randomMatrix(spec, n, k, products.size() + 31), {}});
+    run(products, "shape " + std::to_string(n) + "x" + std::to_string(k));
+  }
+}
+
+TEST_P(ProductGrid, PermutedColumns) {
+  Product product{randomMatrix("uint4/g32+zp", 48, 96, 3), {}};
+  product.weight.permutation.resize(96);
+  std::iota(product.weight.permutation.begin(),
+            product.weight.permutation.end(), 0);
+  std::shuffle(product.weight.permutation.begin(),
+               product.weight.permutation.end(), std::mt19937(1));
+  Product plain{randomMatrix("int2/g32", 48, 96, 4), {}};
+  run({product, plain}, "permuted");
+}
+
+TEST_P(ProductGrid, LongRowsOfExtremeCodes) {
+  // 255 x 127 x 8192 columns: what a saturating instruction gets wrong.
+  Product product{randomMatrix("uint8/ch", 24, 8192, 3), {}};
+  for (uint8_t &code : product.weight.codes)
+    code = 255;
+  run({product}, "extreme codes", {}, 1, {1, 5});
+}
+
+/// 20 tiles, and the lowering by definitions: one set of bits.
+TEST_P(ProductGrid, TilesThreadsAndDefinitionsAgree) {
+  std::vector<Product> products;
+  for (const char *spec : {"uint4/g32+zp", "int3/g64", "uint8/ch", "int1/g32"})
+    products.push_back({randomMatrix(spec, 130, 132, products.size() + 11),
+                        randomFloats(130, 8)});
+  int serial = 0;
+  for (int rows : {1, 2, 3, 4, 6})
+    for (int groups : {1, 2})
+      for (int unroll : {1, 3}) {
+        CompileOptions options;
+        options.config = std::to_string(rows) + "," + std::to_string(groups) +
+                         "," + std::to_string(unroll);
+        run(products, "tile " + options.config, options, 1 + serial++ % 3,
+            {1, 3, 37});
+      }
+  CompileOptions generic;
+  generic.target = "x86-64-v3+generic";
+  run(products, "definitions", generic, 2, {1, 3, 37});
+}
+
+/// XF against the real product, and its negative control: int8 activations must
+/// not pass as exact ones.
+TEST(ProductBounds, FloatModeIsNearTheRealProduct) {
+  ScratchFolder folder;
+  Product product{randomMatrix("int4/g128+zp", 64, 1536, 5), {}};
+  auto open = [&](ComputeMode mode) {
+    CompileOptions options;
+    options.target = "x86-64-v3";
+    return compileAndOpen(folder, options, 1, [&](mlir::MLIRContext &context) {
+      return productModule(context, {product}, mode, 4);
+    });
+  };
+  std::vector<float> x = randomFloats(4 * 1536, 6);
+  std::vector<HostTensor> inputs{HostTensor::of(x, {4, 1536})};
+  golden::RealProduct real = golden::realProduct(x, 4, product.weight);
+  auto floats = open(ComputeMode::Float), ints = open(ComputeMode::Int);
+  ASSERT_TRUE(floats && ints);
+  golden::Comparison near =
+      golden::compareXF(llvm::cantFail(floats->run(inputs))[0].floats(), real);
+  EXPECT_TRUE(near.ok) << near.message;
+  std::vector<HostTensor> rounded = llvm::cantFail(ints->run(inputs));
+  golden::Comparison control =
+      golden::negativeControl(rounded[0].floats(), real);
+  EXPECT_TRUE(control.ok) << control.message;
+}
+
+} // namespace

@@ -1,0 +1,164 @@
+//===- CApi.cpp - errors, texts and options of the C API
+//----------------------===//
+
+#include "tools/driver/CApi.h"
+
+#include "lib/Support/Sanitize.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CrashRecoveryContext.h"
+#include "llvm/Support/ErrorHandling.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+
+using namespace mezzo;
+using namespace mezzo::capi;
+
+char UsageError::ID;
+
+namespace {
+
+/// The message of mezzo_compiler_last_error.
+thread_local std::string lastError;
+/// What LLVM said before it gave up, on this thread.
+thread_local std::string fatalReason;
+
+/// While one lives, crashes and LLVM's fatal errors are ours to handle. The
+/// signal handlers of the process belong to the host: they are replaced only
+/// while some call runs, hence the count.
+class CrashWatch {
+public:
+  CrashWatch() {
+    std::lock_guard<std::mutex> lock(mutex());
+    if (count()++ == 0) {
+      llvm::CrashRecoveryContext::Enable();
+      llvm::install_fatal_error_handler(onFatalError);
+    }
+  }
+  ~CrashWatch() {
+    std::lock_guard<std::mutex> lock(mutex());
+    if (--count() == 0) {
+      llvm::remove_fatal_error_handler();
+      llvm::CrashRecoveryContext::Disable();
+    }
+  }
+
+private:
+  static std::mutex &mutex() {
+    static std::mutex instance;
+    return instance;
+  }
+  static unsigned &count() {
+    static unsigned instance = 0;
+    return instance;
+  }
+  /// Without a handler LLVM would print. It exits when we return, so we go the
+  /// way of a crash instead.
+  static void onFatalError(void *, const char *reason, bool) {
+    fatalReason = reason ? reason : "";
+    if (auto *context = llvm::CrashRecoveryContext::GetCurrent())
+      context->HandleExit(MEZZO_COMPILER_BUG);
+  }
+};
+
+int32_t fail(int32_t status, std::string text) {
+  lastError = std::move(text);
+  return status;
+}
+
+int32_t report(llvm::Error error) {
+  int32_t status = MEZZO_COMPILER_OK;
+  std::string text;
+  llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
+    status = std::max<int32_t>(status, info.isA<UsageError>()
+                                           ? int32_t(MEZZO_COMPILER_USAGE)
+                                           : int32_t(MEZZO_COMPILER_ERROR));
+    // A message may have several lines; each of them is made printable.
+    llvm::SmallVector<llvm::StringRef> lines;
+    std::string message = info.message();
+    llvm::StringRef(message).split(lines, '\n', -1, /*KeepEmpty=*/false);
+    for (llvm::StringRef line : lines)
+      text += (text.empty() ? "" : "\n") + toPrintable(line, 4096);
+  });
+  return fail(status, std::move(text));
+}
+
+} // namespace
+
+llvm::Error capi::usage(const llvm::Twine &text) {
+  return llvm::make_error<UsageError>(text.str());
+}
+
+llvm::Error capi::checkPointers(
+    std::initializer_list<std::pair<const void *, const char *>> all) {
+  for (auto [pointer, name] : all)
+    if (!pointer)
+      return usage("the argument '" + llvm::Twine(name) +
+                   "' is NULL: pass a pointer");
+  return llvm::Error::success();
+}
+
+int32_t capi::guarded(llvm::function_ref<llvm::Error()> body) {
+  int32_t status = MEZZO_COMPILER_OK;
+  CrashWatch watch;
+  llvm::CrashRecoveryContext context;
+  bool survived = context.RunSafely([&] {
+    try {
+      if (llvm::Error error = body())
+        status = report(std::move(error));
+    } catch (const std::bad_alloc &) {
+      status = fail(MEZZO_COMPILER_ERROR,
+                    "out of memory: free some, or split the work");
+    } catch (const std::exception &exception) {
+      status = fail(MEZZO_COMPILER_BUG, std::string("an exception escaped: ") +
+                                            exception.what() +
+                                            "; this is a bug of mezzo");
+    }
+  });
+  if (survived)
+    return status;
+  std::string reason = std::exchange(fatalReason, {});
+  return fail(MEZZO_COMPILER_BUG,
+              reason.empty()
+                  ? std::string("the compiler crashed; this is a bug of mezzo")
+                  : "the compiler gave up: " + toPrintable(reason, 4096) +
+                        "; this is a bug of mezzo");
+}
+
+llvm::Error capi::giveText(llvm::StringRef text, char **out) {
+  char *copy = static_cast<char *>(std::malloc(text.size() + 1));
+  if (!copy)
+    throw std::bad_alloc();
+  std::memcpy(copy, text.data(), text.size());
+  copy[text.size()] = '\0';
+  *out = copy;
+  return llvm::Error::success();
+}
+
+llvm::Error capi::readSized(void *known, uint64_t knownSize, const void *given,
+                            const char *what) {
+  uint64_t size;
+  std::memcpy(&size, given, sizeof(size));
+  if (size < sizeof(size) || size > 4096)
+    return usage(llvm::Twine(what) + " say that they have " +
+                 llvm::Twine(size) +
+                 " bytes: begin with the INIT macro of the header");
+  const auto *bytes = static_cast<const uint8_t *>(given);
+  for (uint64_t i = knownSize; i < size; ++i)
+    if (bytes[i])
+      return usage(llvm::Twine(what) + " ask for something at byte " +
+                   llvm::Twine(i) +
+                   " that this library is too old for: install a newer one, "
+                   "or leave it zero");
+  std::memcpy(known, given, std::min(size, knownSize));
+  return llvm::Error::success();
+}
+
+uint32_t mezzo_compiler_api_version(void) { return MEZZO_COMPILER_API_VERSION; }
+
+const char *mezzo_compiler_last_error(void) { return lastError.c_str(); }
+
+void mezzo_text_free(char *text) { std::free(text); }

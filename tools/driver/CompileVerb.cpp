@@ -1,0 +1,111 @@
+//===- CompileVerb.cpp - `mezzo compile`
+//----------------------------------------===//
+
+#include "tools/driver/Verbs.h"
+
+#include "lib/Support/AtomicFile.h"
+
+#include "llvm/Support/Process.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+
+using namespace mezzo;
+namespace cl = llvm::cl;
+
+static cl::SubCommand command("compile", "a model to a shared object");
+static CompileFlags flags(command);
+static cl::opt<std::string> input(cl::Positional, cl::desc("model.onnx"),
+                                  cl::Required, cl::sub(command));
+static cl::opt<std::string>
+    output("o", cl::desc("output file; - for standard output (text stages)"),
+           cl::value_desc("file"), cl::sub(command));
+static cl::opt<std::string>
+    emit("emit", cl::desc("stop at a stage: mezzo, tile, llvm, asm, obj, so"),
+         cl::value_desc("stage"), cl::init("so"), cl::sub(command));
+static cl::opt<std::string> prefix(
+    "prefix",
+    cl::desc("prefix of the exported symbol (default: the output's name)"),
+    cl::sub(command));
+static cl::opt<bool> timing("timing", cl::desc("print the time of each step"),
+                            cl::sub(command));
+static cl::alias verbose("v", cl::desc("print the steps"),
+                         cl::aliasopt(timing));
+
+namespace {
+
+/// Says which step runs: a line that is overwritten on a terminal, plain lines
+/// with times where asked for.
+class Steps {
+public:
+  void operator()(llvm::StringRef name) {
+    finish();
+    current = name.str();
+    begin = std::chrono::steady_clock::now();
+    if (!timing && llvm::sys::Process::StandardErrIsDisplayed())
+      llvm::errs() << "\r\033[K" << current << " ...";
+  }
+  void finish() {
+    if (current.empty())
+      return;
+    std::chrono::duration<double, std::milli> spent =
+        std::chrono::steady_clock::now() - begin;
+    if (timing)
+      llvm::errs() << llvm::format("%9.1f ms  ", spent.count()) << current
+                   << "\n";
+    else if (llvm::sys::Process::StandardErrIsDisplayed())
+      llvm::errs() << "\r\033[K";
+    current.clear();
+  }
+  ~Steps() { finish(); }
+
+private:
+  std::string current;
+  std::chrono::steady_clock::time_point begin;
+};
+
+int writeText(const std::string &text) {
+  if (output.empty() || output == "-") {
+    llvm::outs() << text;
+    return Done;
+  }
+  auto file = AtomicFile::create(output);
+  if (!file)
+    return reportError(file.takeError());
+  file->stream() << text;
+  if (llvm::Error error = file->commit())
+    return reportError(std::move(error));
+  return Done;
+}
+
+int run() {
+  // The linker resets all command-line options of the process: what is needed
+  // after it is copied before.
+  const std::string path = output;
+  llvm::Expected<CompileOptions> options = flags.options();
+  if (!options)
+    return reportError(options.takeError());
+  options->prefix = prefix;
+  llvm::Expected<Stage> stage = parseStage(emit);
+  if (!stage)
+    return reportError(stage.takeError());
+  if (*stage >= Stage::Obj && path.empty())
+    return reportError(llvm::createStringError(
+        "no output file: name one with -o, such as -o model.so"));
+  CompileSession session(std::move(*options), terminalSink(flags.remarks));
+  Steps steps;
+  session.onStep = [&](llvm::StringRef name) { steps(name); };
+  if (mlir::failed(session.load(input)))
+    return UserError;
+  if (*stage == Stage::Obj)
+    return mlir::failed(session.writeObject(path)) ? UserError : Done;
+  if (*stage == Stage::So)
+    return mlir::failed(session.writeShared(path)) ? UserError : Done;
+  mlir::FailureOr<std::string> text = session.emitText(*stage);
+  steps.finish();
+  return mlir::failed(text) ? UserError : writeText(*text);
+}
+
+} // namespace
+
+Verb mezzo::compileVerb() { return {&command, run}; }

@@ -1,0 +1,20 @@
+//===- Context.h - what a compilation needs registered
+//------------------------===//
+
+#ifndef MEZZO_TOOLS_DRIVER_CONTEXT_H
+#define MEZZO_TOOLS_DRIVER_CONTEXT_H
+
+#include "mlir/IR/DialectRegistry.h"
+
+namespace mezzo {
+
+/// Our dialects and upstream's, with the interfaces that bufferization and
+/// translation look for.
+void registerDialects(mlir::DialectRegistry &registry);
+
+/// Our passes and pipelines, and upstream's, for `mezzo-opt`.
+void registerPasses();
+
+} // namespace mezzo
+
+#endif // MEZZO_TOOLS_DRIVER_CONTEXT_H

@@ -1,0 +1,193 @@
+//===- ExplainVerb.cpp - `mezzo explain` ----------------------------------===//
+
+#include "tools/driver/Verbs.h"
+
+#include "lib/Layout/Catalogue.h"
+#include "lib/Layout/Picture.h"
+#include "lib/Support/Sanitize.h"
+#include "tools/driver/Decisions.h"
+#include "tools/driver/ModelFile.h"
+
+#include "llvm/BinaryFormat/Magic.h"
+#include "llvm/Support/FileSystem.h"
+
+using namespace mezzo;
+namespace cl = llvm::cl;
+using llvm::Error;
+using llvm::StringRef;
+
+static cl::SubCommand command("explain",
+                              "why: explain layout NAME|TEXT, explain "
+                              "model.onnx|model.so, explain TARGET");
+static CompileFlags flags(command);
+static cl::list<std::string> subjects(cl::Positional,
+                                      cl::desc("layout NAME|TEXT, model.onnx, "
+                                               "model.so or TARGET"),
+                                      cl::OneOrMore, cl::sub(command));
+static cl::OptionCategory ofLayout("Options of a layout");
+static cl::opt<int64_t> n("n", cl::desc("rows of the matrix"), cl::init(64),
+                          cl::cat(ofLayout), cl::sub(command));
+static cl::opt<int64_t> k("k",
+                          cl::desc("columns of the matrix (of a group, where "
+                                   "the layout has groups)"),
+                          cl::init(64), cl::cat(ofLayout), cl::sub(command));
+static cl::opt<int64_t> g("g", cl::desc("groups"), cl::init(2),
+                          cl::cat(ofLayout), cl::sub(command));
+static cl::opt<int64_t> bits("bits",
+                             cl::desc("bits of a code (default: as many as "
+                                      "the layout places)"),
+                             cl::init(0), cl::cat(ofLayout), cl::sub(command));
+static cl::opt<unsigned> show("show",
+                              cl::desc("bits of the picture (default: 64)"),
+                              cl::init(64), cl::cat(ofLayout),
+                              cl::sub(command));
+
+namespace {
+
+/// Bits of the codes that a layout was written for: what the catalogue says, or
+/// what the digits of b can tell apart, in a layout of one piece.
+int64_t codeBits(StringRef name, const Layout &layout) {
+  if (bits)
+    return bits;
+  for (const CatalogueEntry &entry : catalogue())
+    if (name.trim() == entry.name)
+      return entry.bits;
+  int64_t covered = coverage(layout.pieces().front(), 'b');
+  return layout.pieces().size() == 1 && covered != Condition::Unbounded
+             ? covered
+             : 0;
+}
+
+Error explainLayout(StringRef name) {
+  llvm::Expected<Layout> layout = layoutByName(name);
+  if (!layout)
+    return layout.takeError();
+  int64_t width = codeBits(name, *layout);
+  if (width < 1)
+    return llvm::createStringError("the layout does not say how many bits a "
+                                   "code has: give --bits, such as --bits=4");
+  if (n < 1 || k < 1 || g < 1)
+    return llvm::createStringError("--n, --k and --g are at least 1");
+  Extents extents{{'n', n}};
+  if (layout->mentions('g'))
+    extents.push_back({'g', g});
+  extents.push_back({'k', k});
+  if (layout->positional() == 2)
+    extents.push_back({'b', width});
+  llvm::Expected<BoundLayout> bound = layout->bind(extents);
+  if (!bound)
+    return bound.takeError();
+  std::string why;
+  if (!bound->isBijective(&why))
+    return llvm::createStringError("the layout loses codes: " + why);
+
+  llvm::raw_ostream &os = llvm::outs();
+  os << layout->str() << "\n";
+  int64_t codes = 1;
+  for (auto [axis, extent] : extents) {
+    os << axis << " = " << extent << "  ";
+    codes *= axis == 'b' ? 1 : extent;
+  }
+  os << "\n"
+     << bound->totalBytes() << " bytes, "
+     << llvm::format("%.3f", 8.0 * double(bound->totalBytes()) / double(codes))
+     << " bits per code\n\n"
+     << picture(*bound, show);
+  return Error::success();
+}
+
+void explainTarget(const Target &target) {
+  llvm::outs() << "target    " << target.name << "\n"
+               << "triple    " << target.triple << "\n"
+               << "cpu       " << target.cpu << " " << target.features << "\n"
+               << "needs     " << target.requiredFeatures << "\n"
+               << "vectors   " << target.vectorRegisters << " of "
+               << target.vectorBytes << " bytes\n"
+               << "fma       " << (target.hasFma ? "yes" : "no") << "\n"
+               << "tile ops  "
+               << (target.populateTileSpellings
+                       ? "instructions of the machine, where there are any"
+                       : "by definition")
+               << "\n";
+}
+
+/// Every remark of a compilation, on standard output, where an explanation is
+/// the result; then what became of each weight.
+int explainOnnx(StringRef path) {
+  llvm::Expected<CompileOptions> options = flags.options();
+  if (!options)
+    return reportError(options.takeError());
+  MessageSink terminal = terminalSink(false);
+  CompileSession session(std::move(*options),
+                         [&](Severity severity, const std::string &text) {
+                           if (severity == Severity::Remark)
+                             llvm::outs() << text << "\n";
+                           else
+                             terminal(severity, text);
+                         });
+  if (mlir::failed(session.load(path)) ||
+      mlir::failed(session.emitText(Stage::Tile)))
+    return UserError;
+  for (const WeightDecision &weight : readDecisions(session.module())) {
+    if (!weight.isQuantized())
+      continue;
+    llvm::outs() << "weight " << quoted(weight.name) << " (" << weight.spec
+                 << ") lies in " << weight.layout << ", "
+                 << llvm::format("%.3f", weight.bitsPerWeight())
+                 << " bits per weight, read by";
+    for (const std::string &key : weight.keys)
+      llvm::outs() << " " << key;
+    llvm::outs() << "\n";
+  }
+  return Done;
+}
+
+int explainShared(StringRef path) {
+  llvm::Expected<ModelFile> file = ModelFile::open(path);
+  if (!file)
+    return reportError(file.takeError());
+  llvm::outs() << "needs     " << file->module().required_features << "\n";
+  for (const std::string &key : file->kernels)
+    llvm::outs() << "kernel    " << toPrintable(key, 400) << "\n";
+  if (file->kernels.empty())
+    llvm::outs() << "its symbols are stripped: explain the model.onnx that it "
+                    "was made from\n";
+  return Done;
+}
+
+int run() {
+  if (subjects[0] == "layout") {
+    if (subjects.size() != 2) {
+      llvm::errs() << "mezzo: error: name one layout, such as mezzo explain "
+                      "layout panel4\n";
+      return WrongUsage;
+    }
+    if (Error error = explainLayout(subjects[1]))
+      return reportError(std::move(error));
+    return Done;
+  }
+  if (subjects.size() != 1) {
+    llvm::errs() << "mezzo: error: explain one thing: layout NAME, a model or "
+                    "a target\n";
+    return WrongUsage;
+  }
+  StringRef subject = subjects[0];
+  llvm::Expected<Target> target = lookupTarget(subject);
+  if (target) {
+    explainTarget(*target);
+    return Done;
+  }
+  std::string noTarget = llvm::toString(target.takeError());
+  if (!llvm::sys::fs::exists(subject))
+    return reportError(llvm::createStringError(
+        "there is no file " + quoted(subject) + ", and " + noTarget));
+  llvm::file_magic magic;
+  if (!llvm::identify_magic(subject, magic) &&
+      magic == llvm::file_magic::elf_shared_object)
+    return explainShared(subject);
+  return explainOnnx(subject);
+}
+
+} // namespace
+
+Verb mezzo::explainVerb() { return {&command, run}; }

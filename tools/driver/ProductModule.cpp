@@ -1,0 +1,149 @@
+//===- ProductModule.cpp - a module of quantized products, without a model
+//----===//
+
+#include "tools/driver/ProductModule.h"
+
+#include "lib/Layout/BoundLayout.h"
+#include "lib/Layout/Relayout.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/AsmState.h"
+
+using namespace mlir;
+using namespace mezzo;
+
+/// A resource that owns a copy of `values`.
+template <typename T>
+static ElementsAttr resource(StringRef name, ArrayRef<T> values,
+                             ArrayRef<int64_t> shape, Type element) {
+  return DenseResourceElementsAttr::get(
+      RankedTensorType::get(shape, element), name,
+      HeapAsmResourceBlob::allocateAndCopyWithAlign(
+          ArrayRef<char>(reinterpret_cast<const char *>(values.data()),
+                         values.size() * sizeof(T)),
+          alignof(T)));
+}
+
+/// The quantized weight of a product, its codes packed along K as in ONNX.
+static llvm::Expected<WeightOp>
+makeWeight(OpBuilder &builder, const QuantizedMatrix &w, StringRef name) {
+  const Format &format = w.spec.format;
+  if (!w.minima.empty() || format.kind() == Format::Kind::Codebook ||
+      format.isFloat())
+    return llvm::createStringError("a product with weights of " + w.spec.str() +
+                                   " is not supported yet: use an integer "
+                                   "format, with or without a zero point");
+  std::string bits = std::to_string(format.bits());
+  std::string text =
+      "flat=[b:" + bits + ", k:" + std::to_string(w.cols) + ", n:*]";
+  llvm::Expected<Layout> layout = Layout::parse(text);
+  if (!layout)
+    return layout.takeError();
+  llvm::Expected<BoundLayout> bound =
+      layout->bind({{'n', w.rows}, {'k', w.cols}, {'b', format.bits()}});
+  if (!bound)
+    return bound.takeError();
+  std::vector<uint8_t> packed(bound->totalBytes());
+  if (llvm::Error error = pack(*bound, w.codes, packed))
+    return std::move(error);
+  auto type = RankedTensorType::get(
+      {w.rows, w.cols}, QType::get(builder.getContext(), format.str()));
+  auto op = WeightOp::create(builder, builder.getUnknownLoc(), name, type,
+                             resource<uint8_t>((name + ".codes").str(), packed,
+                                               {int64_t(packed.size())},
+                                               builder.getI8Type()));
+  op.setSpec(w.spec.str());
+  op.setGroup(w.groupLength);
+  op.setLayoutAttr(LayoutAttr::get(builder.getContext(), text));
+  SmallVector<int64_t> perGroup{w.rows, w.groups()};
+  op.setScalesAttr(resource<float>((name + ".scales").str(), w.scales, perGroup,
+                                   builder.getF32Type()));
+  if (!w.zeros.empty()) {
+    std::vector<int16_t> zeros(w.zeros.begin(), w.zeros.end());
+    op.setOffsetsAttr(resource<int16_t>((name + ".zeros").str(), zeros,
+                                        perGroup, builder.getI16Type()));
+  } else if (!w.floatZeros.empty()) {
+    op.setOffsetsAttr(resource<float>((name + ".zeros").str(), w.floatZeros,
+                                      perGroup, builder.getF32Type()));
+  }
+  if (!w.permutation.empty())
+    op.setPermutationAttr(resource<int32_t>((name + ".order").str(),
+                                            w.permutation, {w.cols},
+                                            builder.getI32Type()));
+  return op;
+}
+
+static DictionaryAttr describe(Builder &b, StringRef name,
+                               RankedTensorType type) {
+  SmallVector<int64_t> dims;
+  SmallVector<Attribute> names;
+  for (int64_t size : type.getShape()) {
+    dims.push_back(ShapedType::isDynamic(size) ? -1 : size);
+    names.push_back(b.getStringAttr(ShapedType::isDynamic(size) ? "m" : ""));
+  }
+  return b.getDictionaryAttr(
+      {b.getNamedAttr("name", b.getStringAttr(name)),
+       b.getNamedAttr("dtype", b.getStringAttr("f32")),
+       b.getNamedAttr("dims", b.getDenseI64ArrayAttr(dims)),
+       b.getNamedAttr("dim_names", b.getArrayAttr(names))});
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+mezzo::productModule(MLIRContext &context, ArrayRef<Product> products,
+                     ComputeMode mode, int64_t m) {
+  OpBuilder builder(&context);
+  Location loc = builder.getUnknownLoc();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(builder, loc);
+  builder.setInsertionPointToEnd(module->getBody());
+  SmallVector<WeightOp> weights;
+  for (auto [index, product] : llvm::enumerate(products)) {
+    auto weight =
+        makeWeight(builder, product.weight, "w" + std::to_string(index));
+    if (!weight)
+      return weight.takeError();
+    weights.push_back(*weight);
+  }
+  Type f32 = builder.getF32Type();
+  auto inputType = RankedTensorType::get({m, products[0].weight.cols}, f32);
+  SmallVector<Type> outputTypes;
+  for (const Product &product : products)
+    outputTypes.push_back(RankedTensorType::get({m, product.weight.rows}, f32));
+  auto function = func::FuncOp::create(
+      builder, loc, "main", builder.getFunctionType({inputType}, outputTypes));
+  builder.setInsertionPointToStart(function.addEntryBlock());
+  SmallVector<Value> results;
+  for (auto [product, weight, type] :
+       llvm::zip_equal(products, weights, outputTypes)) {
+    SmallVector<Type> types{weight.getTensorType(),
+                            weight.getScales()->getType()};
+    for (auto part : {weight.getOffsets(), weight.getPermutation()})
+      if (part)
+        types.push_back(part->getType());
+    auto load = LoadWeightOp::create(builder, loc, types, weight.getSymName());
+    unsigned next = 2;
+    Value offsets = weight.getOffsets() ? load.getResult(next++) : Value();
+    Value permutation =
+        weight.getPermutation() ? load.getResult(next++) : Value();
+    Value bias;
+    if (!product.bias.empty())
+      bias = arith::ConstantOp::create(
+          builder, loc,
+          DenseElementsAttr::get(
+              RankedTensorType::get({product.weight.rows}, f32),
+              ArrayRef(product.bias)));
+    results.push_back(MatmulOp::create(
+        builder, loc, type, function.getArgument(0), load.getResult(0),
+        load.getResult(1), offsets, permutation, bias, mode,
+        int64_t(*weight.getGroup()), ConfigAttr()));
+  }
+  func::ReturnOp::create(builder, loc, results);
+  SmallVector<Attribute> outputs;
+  for (auto [index, type] : llvm::enumerate(outputTypes))
+    outputs.push_back(describe(builder, "y" + std::to_string(index),
+                               cast<RankedTensorType>(type)));
+  function->setAttr("mezzo.entry", builder.getUnitAttr());
+  function->setAttr("mezzo.inputs",
+                    builder.getArrayAttr({describe(builder, "x", inputType)}));
+  function->setAttr("mezzo.outputs", builder.getArrayAttr(outputs));
+  return module;
+}
