@@ -43,5 +43,5 @@ int main(int argc, char **argv) {
   mezzo_context_destroy(context);
   mezzo_model_close(model);
   printf("%g %g %g %g\n", y[0], y[1], y[2], y[3]);
-  return good && y[0] == x[0] + 120 && y[3] == x[3] + 123 ? 0 : 1;
+  return good && y[0] == x[0] + 130 && y[3] == x[3] + 133 ? 0 : 1;
 }

@@ -40,7 +40,8 @@ LogicalResult importReshapeTo(Node &node, ArrayRef<Size> target) {
   bool copiesZero = node.integer("allowzero", 0) == 0;
   Sizes shape;
   std::optional<size_t> inferred;
-  for (auto [dim, size] : llvm::enumerate(target)) {
+  for (auto [dim, wanted] : llvm::enumerate(target)) {
+    Size size = wanted;
     std::optional<int64_t> constant = getConstantIntValue(size);
     if (constant == 0 && copiesZero) {
       if (dim >= input.size())

@@ -58,7 +58,7 @@ LogicalResult mezzo::importPointwise(Node &node, Domain domain,
                                      ElementType type, ElementType result) {
   if (!isIn(type, domain))
     return node.error() << "elements of type " << name(type)
-                        << " are not supported here: use " << describe(domain)
+                        << " are not supported here: use " << domainName(domain)
                         << ", for example by a Cast";
   auto shapes = llvm::map_to_vector(
       operands, [](const SizedTensor &operand) { return operand.sizes; });

@@ -18,7 +18,7 @@ MAY_USE = {
     "dialects": {"include", "lib"},
     "targets": {"include", "lib", "dialects", "runtime"},
     "passes": {"include", "lib", "dialects", "targets"},
-    "tools": {"include", "lib", "dialects", "targets", "passes"},
+    "tools": {"include", "lib", "dialects", "targets", "passes", "runtime"},
     "runtime": {"include"},
     "python": {"include", "tools"},
     "test": {"include", "lib", "dialects", "targets", "passes", "tools", "runtime", "python"},
@@ -29,6 +29,7 @@ ONLY = {
     ("passes", "targets"): re.compile(r"targets/(Target\.h|Strategy\.h|Common/.+)"),
     # The compiler carries the runtime as bytes, and tests hold both to one layout.
     ("targets", "runtime"): re.compile(r"runtime/(Bitcode|abi)\.h"),
+    ("tools", "runtime"): re.compile(r"runtime/abi\.h"),
     ("python", "tools"): re.compile(r"tools/driver/.+"),
 }
 
@@ -58,6 +59,9 @@ def complaint(path, name, target):
     """Why the file `path` may not include `name`, which means `target`; None if it may."""
     room = path.split("/")[0]
     if target is None:
+        # A test beside the code may look at it with more than the code has.
+        if path.endswith("Test.cpp"):
+            return None
         if room in FORBIDDEN and FORBIDDEN[room].match(name):
             return f"{room}/ knows no IR and may not include '{name}'"
         return None

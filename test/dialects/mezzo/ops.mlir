@@ -1,0 +1,202 @@
+// Every type, attribute and op of the dialect, as it is read and printed.
+
+// RUN: mezzo-opt %s | FileCheck %s
+// RUN: mezzo-opt %s --mlir-print-op-generic | mezzo-opt | FileCheck %s
+
+// Names of formats are words, or strings where they are more.
+
+// CHECK-LABEL: func private @types
+// CHECK-SAME: tensor<4x!mezzo.q<int3>>
+// CHECK-SAME: tensor<4x!mezzo.q<ternary>>
+// CHECK-SAME: tensor<4x!mezzo.q<e2m1>>
+// CHECK-SAME: tensor<4x!mezzo.q<"float<3,2,3,finite>">>
+// CHECK-SAME: memref<4x!mezzo.q<uint4>>
+func.func private @types(tensor<4x!mezzo.q<int3>>, tensor<4x!mezzo.q<ternary>>, tensor<4x!mezzo.q<e2m1>>,
+                         tensor<4x!mezzo.q<"float<3,2,3,finite>">>, memref<4x!mezzo.q<uint4>>)
+
+// CHECK-LABEL: func private @attributes
+// CHECK-SAME: config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2>
+// CHECK-SAME: layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">
+func.func private @attributes() attributes {
+  config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2>,
+  layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">}
+
+//===------------------------------------------------------------------------===//
+// What a model says
+//===------------------------------------------------------------------------===//
+
+// CHECK: mezzo.weight @plain {data = dense<{{.*}}> : tensor<2x2xf32>, type = tensor<2x2xf32>}
+mezzo.weight @plain {type = tensor<2x2xf32>, data = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>}
+
+// CHECK: mezzo.weight @w
+// CHECK-SAME: group = 4 : i64
+// CHECK-SAME: spec = "uint4/g4+zp"
+// CHECK-SAME: type = tensor<2x8x!mezzo.q<uint4>>
+mezzo.weight @w {spec = "uint4/g4+zp", type = tensor<2x8x!mezzo.q<uint4>>, group = 4 : i64,
+  data = dense<[1, 2, 3, 4, 5, 6, 7, 8]> : tensor<8xi8>,
+  layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">,
+  scales = dense<[[1.0, 2.0], [0.5, 0.25]]> : tensor<2x2xf32>, offsets = dense<8> : tensor<2x2xi16>,
+  permutation = dense<[7, 6, 5, 4, 3, 2, 1, 0]> : tensor<8xi32>}
+
+// CHECK-LABEL: func @load_weight
+// CHECK: mezzo.load_weight @plain : tensor<2x2xf32>
+// CHECK: mezzo.load_weight @w : tensor<2x8x!mezzo.q<uint4>>, tensor<2x2xf32>, tensor<2x2xi16>, tensor<8xi32>
+func.func @load_weight() -> (tensor<2x2xf32>, tensor<2x8x!mezzo.q<uint4>>) {
+  %p = mezzo.load_weight @plain : tensor<2x2xf32>
+  %c, %s, %z, %o = mezzo.load_weight @w
+    : tensor<2x8x!mezzo.q<uint4>>, tensor<2x2xf32>, tensor<2x2xi16>, tensor<8xi32>
+  return %p, %c : tensor<2x2xf32>, tensor<2x8x!mezzo.q<uint4>>
+}
+
+// Codes of at most eight bits may be loaded as bytes.
+
+// CHECK-LABEL: func @load_bytes
+// CHECK: mezzo.load_weight @w : tensor<2x8xi8>, tensor<2x2xf32>, tensor<2x2xi16>, tensor<8xi32>
+func.func @load_bytes() -> tensor<2x8xi8> {
+  %c, %s, %z, %o = mezzo.load_weight @w : tensor<2x8xi8>, tensor<2x2xf32>, tensor<2x2xi16>, tensor<8xi32>
+  return %c : tensor<2x8xi8>
+}
+
+// One scale, one scale per slice of an axis, one scale per block. The default axis 0 and block 0 are not printed.
+
+// CHECK-LABEL: func @quantize
+// CHECK: mezzo.quantize %{{.*}} scales(%{{.*}}) : (tensor<4x64xf32>, tensor<f32>) -> tensor<4x64x!mezzo.q<int8>>
+// CHECK: mezzo.quantize %{{.*}} scales(%{{.*}}) zeros(%{{.*}}) axis = 1 :
+// CHECK: mezzo.quantize %{{.*}} scales(%{{.*}}) axis = 1 block = 32 :
+func.func @quantize(%x: tensor<4x64xf32>, %s: tensor<f32>, %v: tensor<64xf32>, %z: tensor<64x!mezzo.q<uint8>>,
+                    %b: tensor<4x2xf32>)
+    -> (tensor<4x64x!mezzo.q<int8>>, tensor<4x64x!mezzo.q<uint8>>, tensor<4x64x!mezzo.q<int4>>) {
+  %0 = mezzo.quantize %x scales(%s) : (tensor<4x64xf32>, tensor<f32>) -> tensor<4x64x!mezzo.q<int8>>
+  %1 = mezzo.quantize %x scales(%v) zeros(%z) axis = 1
+    : (tensor<4x64xf32>, tensor<64xf32>, tensor<64x!mezzo.q<uint8>>) -> tensor<4x64x!mezzo.q<uint8>>
+  %2 = mezzo.quantize %x scales(%b) axis = 1 block = 32
+    : (tensor<4x64xf32>, tensor<4x2xf32>) -> tensor<4x64x!mezzo.q<int4>>
+  return %0, %1, %2 : tensor<4x64x!mezzo.q<int8>>, tensor<4x64x!mezzo.q<uint8>>, tensor<4x64x!mezzo.q<int4>>
+}
+
+// CHECK-LABEL: func @dequantize
+// CHECK: mezzo.dequantize %{{.*}} scales(%{{.*}}) block = 32 :
+// CHECK: mezzo.dequantize %{{.*}} scales(%{{.*}}) zeros(%{{.*}}) :
+func.func @dequantize(%q: tensor<?x64x!mezzo.q<int4>>, %b: tensor<8x64xf16>, %c: tensor<4xi32>, %s: tensor<f32>,
+                      %z: tensor<i32>) -> (tensor<?x64xf16>, tensor<4xf32>) {
+  %0 = mezzo.dequantize %q scales(%b) block = 32 : (tensor<?x64x!mezzo.q<int4>>, tensor<8x64xf16>) -> tensor<?x64xf16>
+  %1 = mezzo.dequantize %c scales(%s) zeros(%z) : (tensor<4xi32>, tensor<f32>, tensor<i32>) -> tensor<4xf32>
+  return %0, %1 : tensor<?x64xf16>, tensor<4xf32>
+}
+
+// CHECK-LABEL: func @matmul
+// CHECK: mezzo.matmul %{{.*}}, %{{.*}} scales(%{{.*}}) mode = float group = 64 :
+// CHECK: mezzo.matmul %{{.*}}, %{{.*}} scales(%{{.*}}) offsets(%{{.*}}) permutation(%{{.*}}) bias(%{{.*}}) mode = int
+// CHECK-SAME: group = 48 config = <strategy = native_dot, rows = 1, groups = 2, unroll = 2> :
+func.func @matmul(%x: tensor<?x64xf32>, %c: tensor<8x64x!mezzo.q<uint4>>, %one: tensor<8x1xf32>, %s: tensor<8x2xf32>,
+                  %z: tensor<8x2xi16>, %p: tensor<64xi32>, %b: tensor<8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+  %0 = mezzo.matmul %x, %c scales(%one) mode = float group = 64
+    : (tensor<?x64xf32>, tensor<8x64x!mezzo.q<uint4>>, tensor<8x1xf32>) -> tensor<?x8xf32>
+  // 64 columns in groups of 48: the second is shorter.
+  %1 = mezzo.matmul %x, %c scales(%s) offsets(%z) permutation(%p) bias(%b) mode = int group = 48
+    config = <strategy = native_dot, rows = 1, groups = 2, unroll = 2>
+    : (tensor<?x64xf32>, tensor<8x64x!mezzo.q<uint4>>, tensor<8x2xf32>, tensor<8x2xi16>, tensor<64xi32>, tensor<8xf32>)
+    -> tensor<?x8xf32>
+  return %0, %1 : tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// CHECK-LABEL: func @rows
+// CHECK: mezzo.softmax %{{.*}} : (tensor<?x100xf32>) -> tensor<?x100xf32>
+// CHECK: mezzo.layer_norm %{{.*}}, %{{.*}} epsilon = 9.99999974E-6 : f32 :
+// CHECK: mezzo.layer_norm %{{.*}}, %{{.*}} bias(%{{.*}}) epsilon = 9.99999974E-6 : f32 :
+// CHECK: mezzo.rms_norm %{{.*}}, %{{.*}} epsilon = 0.000000e+00 : f32 :
+func.func @rows(%x: tensor<?x100xf32>, %s: tensor<100xf32>, %b: tensor<100xf32>) -> tensor<?x100xf32> {
+  %0 = mezzo.softmax %x : (tensor<?x100xf32>) -> tensor<?x100xf32>
+  %1 = mezzo.layer_norm %0, %s epsilon = 1.0e-5 : f32 : (tensor<?x100xf32>, tensor<100xf32>) -> tensor<?x100xf32>
+  %2 = mezzo.layer_norm %1, %s bias(%b) epsilon = 1.0e-5 : f32
+    : (tensor<?x100xf32>, tensor<100xf32>, tensor<100xf32>) -> tensor<?x100xf32>
+  %3 = mezzo.rms_norm %2, %s epsilon = 0.0 : f32 : (tensor<?x100xf32>, tensor<100xf32>) -> tensor<?x100xf32>
+  return %3 : tensor<?x100xf32>
+}
+
+//===------------------------------------------------------------------------===//
+// What was decided
+//===------------------------------------------------------------------------===//
+
+// CHECK: mezzo.weight @packed
+// CHECK-SAME: packed = #mezzo.layout<"
+// CHECK-SAME: parts = array<i64: 0, 128>
+mezzo.weight @packed {spec = "int8/ch", type = tensor<2x4x!mezzo.q<int8>>, group = 4 : i64,
+  data = dense<[1, 2, 3, 4, 5, 6, 7, 8]> : tensor<8xi8>, layout = #mezzo.layout<"bit=[b:8], line=[k:*], tile=[n:*]">,
+  scales = dense<1.0> : tensor<2x1xf32>,
+  packed = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">,
+  parts = array<i64: 0, 128>}
+
+// 6 columns in groups of 5: each group is padded to 8 codes.
+
+// CHECK-LABEL: func @packed_product
+// CHECK: mezzo.load_packed @packed : tensor<128xi8>, tensor<16xf32>
+// CHECK: mezzo.quantize_rows %{{.*}} group = 4 :
+// CHECK: mezzo.quantize_rows %{{.*}} group = 5 :
+// CHECK-SAME: (tensor<?x6xf32>) -> (tensor<?x16xi8>, tensor<?xf32>, tensor<?x2xi32>)
+// CHECK: mezzo.packed_matmul(%{{.*}}, %{{.*}}, %{{.*}}), (%{{.*}}, %{{.*}}) {
+// CHECK: mezzo.packed_matmul(%{{.*}}), (%{{.*}}, %{{.*}}) permutation(%{{.*}}) bias(%{{.*}}) {
+func.func @packed_product(%x: tensor<?x4xf32>, %y: tensor<?x6xf32>, %p: tensor<4xi32>, %b: tensor<2xf32>)
+    -> (tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x16xi8>) {
+  %c, %s = mezzo.load_packed @packed : tensor<128xi8>, tensor<16xf32>
+  %a, %as, %sums = mezzo.quantize_rows %x group = 4
+    : (tensor<?x4xf32>) -> (tensor<?x4xi8>, tensor<?xf32>, tensor<?x1xi32>)
+  %d, %ds, %dsums = mezzo.quantize_rows %y group = 5
+    : (tensor<?x6xf32>) -> (tensor<?x16xi8>, tensor<?xf32>, tensor<?x2xi32>)
+  %0 = mezzo.packed_matmul(%a, %as, %sums), (%c, %s) {
+      format = "int8", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">,
+      mode = 1 : i32, config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<?x4xi8>, tensor<?xf32>, tensor<?x1xi32>, tensor<128xi8>, tensor<16xf32>) -> tensor<?x2xf32>
+  %1 = mezzo.packed_matmul(%x), (%c, %s) permutation(%p) bias(%b) {
+      format = "int8", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">,
+      mode = 0 : i32, config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<?x4xf32>, tensor<128xi8>, tensor<16xf32>, tensor<4xi32>, tensor<2xf32>) -> tensor<?x2xf32>
+  return %0, %1, %d : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x16xi8>
+}
+
+//===------------------------------------------------------------------------===//
+// What runs
+//===------------------------------------------------------------------------===//
+
+func.func private @kernel(memref<?x4xf32>, index, memref<?x4xf32>, index, index)
+
+// CHECK-LABEL: func @launch_tensors
+// CHECK: mezzo.launch @kernel count(%{{.*}}) grain = 8 ins(%{{.*}}, %{{.*}} : tensor<?x4xf32>, index)
+// CHECK-SAME: outs(%{{.*}} : tensor<?x4xf32>) -> tensor<?x4xf32>
+func.func @launch_tensors(%x: tensor<?x4xf32>, %init: tensor<?x4xf32>, %n: index) -> tensor<?x4xf32> {
+  %y = mezzo.launch @kernel count(%n) grain = 8 ins(%x, %n : tensor<?x4xf32>, index) outs(%init : tensor<?x4xf32>)
+    -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// CHECK-LABEL: func @launch_buffers
+// CHECK: mezzo.launch @kernel count(%{{.*}}) grain = 1 ins(%{{.*}}, %{{.*}} : memref<?x4xf32>, index)
+// CHECK-SAME: outs(%{{.*}} : memref<?x4xf32>){{$}}
+func.func @launch_buffers(%x: memref<?x4xf32>, %y: memref<?x4xf32>, %n: index) {
+  mezzo.launch @kernel count(%n) grain = 1 ins(%x, %n : memref<?x4xf32>, index) outs(%y : memref<?x4xf32>)
+  return
+}
+
+func.func private @fill(memref<4xf32>, index, index)
+
+// CHECK-LABEL: func @launch_without_inputs
+// CHECK: mezzo.launch @fill count(%{{.*}}) grain = 1 ins() outs(%{{.*}} : memref<4xf32>)
+func.func @launch_without_inputs(%y: memref<4xf32>, %n: index) {
+  mezzo.launch @fill count(%n) grain = 1 ins() outs(%y : memref<4xf32>)
+  return
+}
+
+// CHECK-LABEL: func @frame
+// CHECK: mezzo.check %{{.*}}, "index out of range"
+// CHECK: mezzo.weight_view 64 : memref<4x8xf32>
+// CHECK: mezzo.arena : memref<?xi8>
+// CHECK: mezzo.alloc %{{.*}} : memref<?xi8>
+func.func @frame(%ok: i1, %bytes: index) -> (memref<4x8xf32>, memref<?xi8>, memref<?xi8>) {
+  mezzo.check %ok, "index out of range"
+  %w = mezzo.weight_view 64 : memref<4x8xf32>
+  %a = mezzo.arena : memref<?xi8>
+  %m = mezzo.alloc %bytes : memref<?xi8>
+  return %w, %a, %m : memref<4x8xf32>, memref<?xi8>, memref<?xi8>
+}

@@ -1,0 +1,65 @@
+// What the verifiers refuse, and what they say.
+
+// RUN: mezzo-opt %s -split-input-file -verify-diagnostics
+
+func.func @field_beyond_the_byte(%v: vector<32xi8>) -> vector<32xi8> {
+  // expected-error @below {{'tile.field' op moves 4 bits from bit 5 to bit 0, but a byte has bits 0..7}}
+  %0 = tile.field %v shift = 5 width = 4 to = 0 : vector<32xi8>
+  return %0 : vector<32xi8>
+}
+
+// -----
+
+func.func @field_to_beyond_the_byte(%v: vector<32xi8>) -> vector<32xi8> {
+  // expected-error @below {{'tile.field' op moves 2 bits from bit 0 to bit 7, but a byte has bits 0..7}}
+  %0 = tile.field %v shift = 0 width = 2 to = 7 : vector<32xi8>
+  return %0 : vector<32xi8>
+}
+
+// -----
+
+func.func @field_of_nothing(%v: vector<32xi8>) -> vector<32xi8> {
+  // expected-error @below {{'tile.field' op moves 0 bits from bit 0 to bit 0, but a byte has bits 0..7}}
+  %0 = tile.field %v shift = 0 width = 0 to = 0 : vector<32xi8>
+  return %0 : vector<32xi8>
+}
+
+// -----
+
+func.func @dot_of_other_length(%acc: vector<4xi32>, %v: vector<32xi8>) -> vector<4xi32> {
+  // expected-error @below {{'tile.dot' op adds 32 products to 4 lanes: four products a lane are needed}}
+  %0 = tile.dot %acc, %v, %v umax = 15 smax = 127 : vector<32xi8> -> vector<4xi32>
+  return %0 : vector<4xi32>
+}
+
+// -----
+
+func.func @dot_of_large_u(%acc: vector<8xi32>, %v: vector<32xi8>) -> vector<8xi32> {
+  // expected-error @below {{'tile.dot' op declares u <= 256 and |s| <= 127, but bytes hold 0..255 and -128..127}}
+  %0 = tile.dot %acc, %v, %v umax = 256 smax = 127 : vector<32xi8> -> vector<8xi32>
+  return %0 : vector<8xi32>
+}
+
+// -----
+
+func.func @dot_of_large_s(%acc: vector<8xi32>, %v: vector<32xi8>) -> vector<8xi32> {
+  // expected-error @below {{'tile.dot' op declares u <= 255 and |s| <= 129, but bytes hold 0..255 and -128..127}}
+  %0 = tile.dot %acc, %v, %v umax = 255 smax = 129 : vector<32xi8> -> vector<8xi32>
+  return %0 : vector<8xi32>
+}
+
+// -----
+
+func.func @broadcast_of_odd_length(%m: memref<?xi8>, %i: index) -> vector<30xi8> {
+  // expected-error @below {{'tile.broadcast_group' op repeats four bytes over 30: a multiple of four is needed}}
+  %0 = tile.broadcast_group %m[%i] : memref<?xi8> -> vector<30xi8>
+  return %0 : vector<30xi8>
+}
+
+// -----
+
+func.func @broadcast_with_too_few_indices(%m: memref<?x?xi8>, %i: index) -> vector<32xi8> {
+  // expected-error @below {{'tile.broadcast_group' op has 1 indices into a memref of rank 2}}
+  %0 = tile.broadcast_group %m[%i] : memref<?x?xi8> -> vector<32xi8>
+  return %0 : vector<32xi8>
+}

@@ -1,0 +1,49 @@
+"""All models by name. A name says what is in the model: its kind, bits, block length and zero points."""
+
+from functools import partial
+
+from .qdq import static_activations, weight_only
+from .small import embedding, scalar_arithmetic, static_product
+from .transformer import attention_projections, feed_forward
+
+ZEROS = {"none": "", "packed": "-zp", "float": "-fzp"}
+
+
+def _quantized(catalogue, kind, build, bits, block, zeros="none", **sizes):
+    seed = 1000 * bits + block + len(catalogue)
+    name = f"{kind}-b{bits}-g{block}{ZEROS[zeros]}"
+    catalogue[name] = partial(build, seed, bits, block, zeros, **sizes)
+
+
+def _make():
+    catalogue = {}
+    for bits in range(1, 9):
+        for block in (32, 128):
+            for zeros in ("none", "packed"):
+                _quantized(catalogue, "feed-forward", feed_forward, bits, block, zeros)
+        _quantized(catalogue, "attention", attention_projections, bits, 32, "packed")
+        _quantized(catalogue, "attention", attention_projections, bits, 128, "float")
+        # Nothing divides anything: prime and odd extents, a last block that K ends in.
+        sizes = dict(width=130, heads_width=67)
+        _quantized(catalogue, "odd", attention_projections, bits, 32, "packed", **sizes)
+        _quantized(catalogue, "odd", attention_projections, bits, 16, "float", **sizes)
+        _quantized(catalogue, "odd", attention_projections, bits, 128, "none", **sizes)
+    _quantized(catalogue, "permuted", attention_projections, 4, 32, "packed", width=96, permute=True)
+    for dtype in ("int8", "uint8", "int4", "uint4", "int2", "uint2"):
+        for granularity in ("tensor", "channel", 32):
+            label = f"g{granularity}" if isinstance(granularity, int) else granularity
+            for gemm in (False, True):
+                zero_point = dtype.startswith("uint")
+                catalogue[f"{'gemm' if gemm else 'matmul'}-{dtype}-{label}"] = partial(
+                    weight_only, 7000 + len(catalogue), dtype, granularity, zero_point, gemm=gemm
+                )
+    catalogue["matmul-int4-g16-odd"] = partial(weight_only, 7100, "int4", 16, True, width=75, rows=33)
+    catalogue["static-activations"] = partial(static_activations, 7200)
+    catalogue["embedding"] = partial(embedding, 7300)
+    catalogue["static-product"] = partial(static_product, 7400)
+    catalogue["other-static-product"] = partial(static_product, 7500, rows=3, width=32, columns=40)
+    catalogue["scalar-arithmetic"] = partial(scalar_arithmetic, 7600)
+    return catalogue
+
+
+CATALOGUE = _make()

@@ -1,0 +1,44 @@
+"""Small graphs around products: embeddings, norms, softmax, movement."""
+
+import numpy as np
+
+from .graph import Graph
+from .nbits import matmul_nbits, random_nbits
+
+
+def embedding(seed, vocabulary=101, width=48, heads=4):
+    """Token numbers -> table -> layer norm -> one quantized product -> heads split off and moved -> softmax."""
+    g = Graph("embedding", seed)
+    ids = g.random.integers(0, vocabulary, size=(2, 7))
+    ids[0, :2] = [-1, vocabulary - 1]  # a negative index counts from the end
+    tokens = g.input("ids", ids, ["batch", "sequence"])
+    table = g.constant(g.heavy_tailed(vocabulary, width), "table")
+    x = g.op("Gather", table, tokens, name="embedded", axis=0)
+    weight = g.constant(g.random.uniform(0.5, 1.5, width).astype(np.float32), "norm.weight")
+    bias = g.constant(g.heavy_tailed(width, scale=0.1), "norm.bias")
+    x = g.op("LayerNormalization", x, weight, bias, name="norm", axis=-1, epsilon=1e-6)
+    x = matmul_nbits(g, x, random_nbits(g.random, width, width, 4, 16), "product")
+    split = g.constant(np.array([0, 0, heads, width // heads], np.int64), "heads")
+    x = g.op("Reshape", x, split, name="split")
+    x = g.op("Transpose", x, name="moved", perm=[0, 2, 1, 3])
+    g.output(g.op("Softmax", x, name="y", axis=-1), ["batch", heads, "sequence", width // heads])
+    return g
+
+
+def static_product(seed, rows=4, width=64, columns=48):
+    """One product with nothing dynamic: the model whose header has a typed entry."""
+    g = Graph("static_product", seed)
+    x = g.input("x", g.heavy_tailed(rows, width), [rows, width])
+    g.output(matmul_nbits(g, x, random_nbits(g.random, columns, width, 4, 32), "y"), [rows, columns])
+    return g
+
+
+def scalar_arithmetic(seed):
+    """Two inputs of several types, a scalar, broadcasting, an integer output: what a signature can have."""
+    g = Graph("scalar_arithmetic", seed)
+    x = g.input("x", g.heavy_tailed(3, 4), ["n", 4])
+    scale = g.input("scale", np.float32(1.25), [])
+    counts = g.input("counts", g.random.integers(1, 100, size=(3, 1)), ["n", 1])
+    g.output(g.op("Add", g.op("Mul", x, scale, name="scaled"), x, name="y"), ["n", 4])
+    g.output(g.op("Mul", counts, counts, name="squares"), ["n", 1], dtype=7)  # int64
+    return g

@@ -1,0 +1,97 @@
+// The spellings of the `tile` ops for AVX2. That they equal the definitions is what targets/X86/SpellingTest.cpp runs.
+
+// RUN: mezzo-opt %s --mezzo-lower-tile=target=x86-64-v3 | FileCheck %s
+// RUN: mezzo-opt %s --mezzo-lower-tile=target=x86-64-v3+generic | FileCheck %s --check-prefix=GENERIC
+
+// One shift of 16-bit lanes to the place where the field goes, one mask.
+
+// CHECK-LABEL: func @field_down
+// CHECK-DAG: %[[MASK:.*]] = arith.constant dense<3> : vector<32xi8>
+// CHECK-DAG: %[[BY:.*]] = arith.constant dense<2> : vector<16xi16>
+// CHECK: %[[WORDS:.*]] = vector.bitcast %{{.*}} : vector<32xi8> to vector<16xi16>
+// CHECK: %[[SHIFTED:.*]] = arith.shrui %[[WORDS]], %[[BY]] : vector<16xi16>
+// CHECK: %[[BYTES:.*]] = vector.bitcast %[[SHIFTED]] : vector<16xi16> to vector<32xi8>
+// CHECK: %[[FIELD:.*]] = arith.andi %[[BYTES]], %[[MASK]] : vector<32xi8>
+// CHECK: return %[[FIELD]]
+// GENERIC-LABEL: func @field_down
+// GENERIC: arith.shrui {{.*}} : vector<32xi8>
+// GENERIC-NOT: tile.
+func.func @field_down(%v: vector<32xi8>) -> vector<32xi8> {
+  %f = tile.field %v shift = 2 width = 2 to = 0 : vector<32xi8>
+  return %f : vector<32xi8>
+}
+
+// Two pieces of a code: the second moves up. -16 is the mask 0xf0.
+
+// CHECK-LABEL: func @field_up
+// CHECK-DAG: %[[MASK:.*]] = arith.constant dense<-16> : vector<32xi8>
+// CHECK-DAG: %[[BY:.*]] = arith.constant dense<4> : vector<16xi16>
+// CHECK: arith.shli %{{.*}}, %[[BY]] : vector<16xi16>
+// CHECK: arith.andi %{{.*}}, %[[MASK]] : vector<32xi8>
+func.func @field_up(%v: vector<32xi8>) -> vector<32xi8> {
+  %f = tile.field %v shift = 0 width = 4 to = 4 : vector<32xi8>
+  return %f : vector<32xi8>
+}
+
+// A field that stays where it is needs its mask only.
+
+// CHECK-LABEL: func @field_in_place
+// CHECK-NOT: arith.sh
+// CHECK: arith.andi %{{.*}} : vector<32xi8>
+// CHECK-NOT: arith.sh
+// CHECK: return
+func.func @field_in_place(%v: vector<32xi8>) -> vector<32xi8> {
+  %f = tile.field %v shift = 3 width = 3 to = 3 : vector<32xi8>
+  return %f : vector<32xi8>
+}
+
+// 2 * 127 * 127 = 32258: the pairs fit in 16 bits.
+
+// CHECK-LABEL: func @narrow_dot
+// CHECK-SAME: (%[[ACC:.*]]: vector<8xi32>, %[[U:.*]]: vector<32xi8>, %[[S:.*]]: vector<32xi8>)
+// CHECK: %[[ONES:.*]] = arith.constant dense<1> : vector<16xi16>
+// CHECK: %[[PAIRS:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"(%[[U]], %[[S]])
+// CHECK: %[[SUMS:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[PAIRS]], %[[ONES]])
+// CHECK: %[[R:.*]] = arith.addi %[[ACC]], %[[SUMS]]
+// CHECK: return %[[R]]
+// GENERIC-LABEL: func @narrow_dot
+// GENERIC-NOT: llvm.call_intrinsic
+// GENERIC: return
+func.func @narrow_dot(%acc: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> {
+  %r = tile.dot %acc, %u, %s umax = 127 smax = 127 : vector<32xi8> -> vector<8xi32>
+  return %r : vector<8xi32>
+}
+
+// 2 * 128 * 128 = 32768 does not: even and odd bytes apart.
+
+// CHECK-LABEL: func @wide_dot
+// CHECK-NOT: pmadd.ub.sw
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
+// CHECK-NOT: llvm.call_intrinsic
+// CHECK: return
+func.func @wide_dot(%acc: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> {
+  %r = tile.dot %acc, %u, %s umax = 128 smax = 128 : vector<32xi8> -> vector<8xi32>
+  return %r : vector<8xi32>
+}
+
+// The definition of broadcast_group is what LLVM makes a broadcasting load of.
+
+// CHECK-LABEL: func @broadcast_group
+// CHECK: vector.load {{.*}} : memref<?xi8>, vector<4xi8>
+// CHECK: vector.broadcast {{.*}} : i32 to vector<8xi32>
+func.func @broadcast_group(%m: memref<?xi8>, %i: index) -> vector<32xi8> {
+  %v = tile.broadcast_group %m[%i] : memref<?xi8> -> vector<32xi8>
+  return %v : vector<32xi8>
+}
+
+// Vectors of other lengths are left to the definitions.
+
+// CHECK-LABEL: func @other_length
+// CHECK-NOT: llvm.call_intrinsic
+// CHECK-NOT: tile.
+// CHECK: return
+func.func @other_length(%acc: vector<4xi32>, %v: vector<16xi8>) -> vector<4xi32> {
+  %f = tile.field %v shift = 4 width = 4 to = 0 : vector<16xi8>
+  %r = tile.dot %acc, %f, %v umax = 15 smax = 128 : vector<16xi8> -> vector<4xi32>
+  return %r : vector<4xi32>
+}
