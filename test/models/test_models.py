@@ -49,8 +49,12 @@ def test_equals_the_scalar_programs(tmp_path, name, mode):
 
 
 def takes(name):
-    """Widths that ONNX Runtime's MatMulNBits has."""
-    return name.startswith(("feed-forward-", "attention-")) and name.split("-b")[1][0] in "248"
+    """What ONNX Runtime's MatMulNBits computes: 2, 4 and 8 bits, but not 8 bits with float zero points, which it reports
+    as not supported on some CPUs."""
+    if not name.startswith(("feed-forward-", "attention-")):
+        return False
+    bits = name.split("-b")[1][0]
+    return bits in "24" or (bits == "8" and not name.endswith("-fzp"))
 
 
 @pytest.mark.parametrize("name", [name for name in GOOD if takes(name)])
