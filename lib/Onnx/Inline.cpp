@@ -6,9 +6,9 @@
 // copy of the body, so that nothing later needs to know about functions.
 //
 //     f(a, b; k) -> y:    t = Mul(a, b)          y = LeakyRelu(t) {alpha = @k}
-//     call "n":           z = f(p, q) {k = 0.5}
+//     call "n":           z = f(p, q) {k = .5}
 //     becomes:            n/t = Mul(p, q)        z = LeakyRelu(n/t) {alpha =
-//     0.5}
+//     .5}
 //
 // Formal inputs become the call's inputs ("" where it omits one, which makes
 // the input of the inner node omitted, too), formal outputs the call's
@@ -16,16 +16,15 @@
 // to an attribute (@k) becomes the call's attribute, else the function's
 // default, and else vanishes.
 //
-// Inlining is the one step that can make a small model large (ten functions,
-// each calling the next one ten times, make 10^10 nodes). The number of nodes
-// is therefore computed before the first is made, and the bytes are counted
-// while they are.
+// Inlining is the one step that can make a small model large. The table of
+// functions bounds the number of nodes before the first is made; here only
+// bytes are counted, since attributes of calls are copied, too.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Onnx/Check.h"
+#include "lib/Onnx/FunctionTable.h"
 #include "lib/Onnx/Walk.h"
-#include "lib/Support/CheckedInt.h"
 #include "lib/Support/Sanitize.h"
 
 #include "llvm/ADT/StringMap.h"
@@ -34,7 +33,6 @@
 using namespace mezzo;
 using llvm::createStringError;
 using llvm::Error;
-using llvm::Expected;
 using llvm::StringMap;
 using llvm::StringRef;
 using llvm::StringSet;
@@ -48,26 +46,7 @@ using onnx::NodeProto;
 /// anyway.
 static constexpr size_t longName = 200;
 
-static std::string keyOf(StringRef domain, StringRef name, StringRef overload) {
-  std::string key = canonicalDomain(domain).str();
-  key += '\0';
-  key += name;
-  key += '\0';
-  key += overload;
-  return key;
-}
-
 namespace {
-
-/// What is known about a function before anything is inlined.
-struct Function {
-  const FunctionProto *proto = nullptr;
-  enum { New, Active, Done } state = New;
-  /// Nodes of the body with all calls in it expanded.
-  CheckedInt nodes = 0;
-  /// 1 for a function that calls no other.
-  int height = 1;
-};
 
 /// Names of the body and what they become; one for the function and one more
 /// for each graph nested in it.
@@ -97,20 +76,7 @@ private:
     std::string prefix;
   };
 
-  // Before: what exists, and how large it will be.
-  Error collect();
-  Error mergeOpsets(const FunctionProto &function);
-  Error measure(Function &function, int depth);
-  Expected<CheckedInt> countNodes(const NodeList &nodes, int depth,
-                                  int &height);
   void collectNames(const GraphProto &graph);
-  Function *callee(const NodeProto &node) {
-    auto it =
-        functions.find(keyOf(node.domain(), node.op_type(), node.overload()));
-    return it == functions.end() ? nullptr : &it->second;
-  }
-
-  // The rewrite.
   Error expandGraph(GraphProto &graph, int graphDepth);
   Error expandNode(NodeProto *node, NodeList &out, int graphDepth);
   Error expandCall(const Call &call, NodeList &out, int graphDepth);
@@ -124,7 +90,7 @@ private:
 
   onnx::ModelProto &model;
   const OnnxLimits &limits;
-  StringMap<Function> functions;
+  FunctionTable functions;
   StringSet<> taken;
   StringMap<unsigned> counts; // last number given to a name, by stem
   int64_t bytesMade = 0;
@@ -133,93 +99,8 @@ private:
 } // namespace
 
 //===----------------------------------------------------------------------===//
-// Before
+// Names
 //===----------------------------------------------------------------------===//
-
-/// A model imports what its functions import. Two opsets of one domain in one
-/// graph would need every node to carry its own version.
-Error Inliner::mergeOpsets(const FunctionProto &function) {
-  for (const onnx::OperatorSetIdProto &import : function.opset_import()) {
-    auto sameDomain = [&](const onnx::OperatorSetIdProto &other) {
-      return canonicalDomain(other.domain()) ==
-             canonicalDomain(import.domain());
-    };
-    auto known = llvm::find_if(model.opset_import(), sameDomain);
-    if (known == model.opset_import().end())
-      *model.add_opset_import() = import;
-    else if (known->version() != import.version())
-      return createStringError(
-          "function " + quoted(function.name()) + " imports opset " +
-          Twine(import.version()) + " of domain " + quoted(import.domain()) +
-          ", the model or another function opset " + Twine(known->version()) +
-          "; convert the model with onnx.version_converter, or inline the "
-          "function with onnx.inliner");
-  }
-  return Error::success();
-}
-
-Error Inliner::collect() {
-  for (const FunctionProto &function : model.functions()) {
-    Function &entry = functions[keyOf(function.domain(), function.name(),
-                                      function.overload())];
-    if (entry.proto)
-      return createStringError("function " + quoted(function.name()) +
-                               " of domain " + quoted(function.domain()) +
-                               " is defined twice");
-    entry.proto = &function;
-    if (Error error = mergeOpsets(function))
-      return error;
-  }
-  return Error::success();
-}
-
-Expected<CheckedInt> Inliner::countNodes(const NodeList &nodes, int depth,
-                                         int &height) {
-  CheckedInt count = 0;
-  Error error = walkNodes(nodes, [&](const NodeProto &node) -> Error {
-    Function *function = callee(node);
-    if (!function) {
-      count += 1;
-      return Error::success();
-    }
-    if (Error error = measure(*function, depth + 1))
-      return error;
-    count += function->nodes;
-    // Omitted outputs and inputs handed through cost a node each.
-    count += function->proto->output_size();
-    height = std::max(height, function->height + 1);
-    return Error::success();
-  });
-  if (error)
-    return error;
-  return count;
-}
-
-/// Fills in `nodes` and `height`, depth first; meeting an active function again
-/// means that it calls itself.
-Error Inliner::measure(Function &function, int depth) {
-  if (function.state == Function::Done)
-    return Error::success();
-  std::string name = "function " + quoted(function.proto->name());
-  if (function.state == Function::Active)
-    return createStringError(name + " calls itself; recursive functions "
-                                    "cannot be compiled, use Loop");
-  std::string tooDeep = name + " is nested deeper than " +
-                        Twine(limits.maxFunctionDepth).str() +
-                        " calls; inline some with onnx.inliner";
-  if (depth > limits.maxFunctionDepth)
-    return createStringError(tooDeep);
-  function.state = Function::Active;
-  Expected<CheckedInt> nodes =
-      countNodes(function.proto->node(), depth, function.height);
-  if (!nodes)
-    return nodes.takeError();
-  if (function.height > limits.maxFunctionDepth)
-    return createStringError(tooDeep);
-  function.nodes = *nodes;
-  function.state = Function::Done;
-  return Error::success();
-}
 
 void Inliner::collectNames(const GraphProto &graph) {
   for (const onnx::ValueInfoProto &input : graph.input())
@@ -256,7 +137,7 @@ Error Inliner::charge(const google::protobuf::Message &made) {
 }
 
 //===----------------------------------------------------------------------===//
-// The rewrite
+// The body
 //===----------------------------------------------------------------------===//
 
 /// Maps the names of the function's own scope: formals to actuals, and each
@@ -432,15 +313,18 @@ Error Inliner::expandCall(const Call &call, NodeList &out, int graphDepth) {
   return Error::success();
 }
 
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
 /// Takes `node` and puts it, or what it calls, at the end of `out`.
 Error Inliner::expandNode(NodeProto *node, NodeList &out, int graphDepth) {
   std::unique_ptr<NodeProto> owned(node);
-  if (Function *function = callee(*node)) {
+  if (const FunctionProto *function = functions.callee(*node)) {
     std::string prefix = node->name();
     if (prefix.empty())
       prefix = node->op_type();
-    return expandCall({*function->proto, *node, std::move(prefix)}, out,
-                      graphDepth);
+    return expandCall({*function, *node, std::move(prefix)}, out, graphDepth);
   }
   for (GraphProto *graph : subgraphs(*node))
     if (Error error = expandGraph(*graph, graphDepth + 1))
@@ -468,21 +352,8 @@ Error Inliner::expandGraph(GraphProto &graph, int graphDepth) {
 }
 
 Error Inliner::run() {
-  if (Error error = collect())
+  if (Error error = functions.build(model, limits))
     return error;
-  for (auto &entry : functions)
-    if (Error error = measure(entry.second, 1))
-      return error;
-  int height = 0;
-  Expected<CheckedInt> nodes = countNodes(model.graph().node(), 0, height);
-  if (!nodes)
-    return nodes.takeError();
-  if (!nodes->isValid() || **nodes > limits.maxNodes)
-    return createStringError(
-        "with its functions inlined the model has " +
-        (nodes->isValid() ? Twine(**nodes).str() : "more than 2^63") +
-        " nodes, the limit is " + Twine(limits.maxNodes));
-
   llvm::cantFail(walkGraphs(model, [&](const GraphProto &graph) -> Error {
     collectNames(graph);
     return Error::success();
