@@ -1,5 +1,4 @@
-//===- Activations.cpp - activation functions
-//-------------------------------===//
+//===- Activations.cpp - activation functions -----------------------------===//
 
 #include "passes/Frontend/Pointwise.h"
 #include "passes/Frontend/Registry.h"

@@ -1,5 +1,4 @@
-//===- Casts.cpp - conversions between element types
-//------------------------===//
+//===- Casts.cpp - conversions between element types ----------------------===//
 
 #include "passes/Frontend/Registry.h"
 #include "passes/Frontend/Scalars.h"

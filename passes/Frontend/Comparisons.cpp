@@ -1,5 +1,4 @@
-//===- Comparisons.cpp - comparisons, flags, and the choice between two
-//-----===//
+//===- Comparisons.cpp - comparisons, flags, and the choice between two ---===//
 
 #include "passes/Frontend/Pointwise.h"
 #include "passes/Frontend/Registry.h"

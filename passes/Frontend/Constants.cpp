@@ -1,5 +1,4 @@
-//===- Constants.cpp - initializers in IR, without copying them
-//-------------===//
+//===- Constants.cpp - initializers in IR, without copying them -----------===//
 
 #include "passes/Frontend/Constants.h"
 

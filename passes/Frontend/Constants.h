@@ -1,5 +1,4 @@
-//===- Constants.h - initializers in IR, without copying them
-//---------------===//
+//===- Constants.h - initializers in IR, without copying them -------------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_CONSTANTS_H
 #define MEZZO_PASSES_FRONTEND_CONSTANTS_H

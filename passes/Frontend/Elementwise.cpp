@@ -1,5 +1,4 @@
-//===- Elementwise.cpp - arithmetic, element by element
-//---------------------===//
+//===- Elementwise.cpp - arithmetic, element by element -------------------===//
 
 #include "passes/Frontend/Pointwise.h"
 #include "passes/Frontend/Registry.h"

@@ -1,5 +1,4 @@
-//===- Import.h - from an ONNX model to a module on tensors
-//-----------------===//
+//===- Import.h - from an ONNX model to a module on tensors ---------------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_IMPORT_H
 #define MEZZO_PASSES_FRONTEND_IMPORT_H

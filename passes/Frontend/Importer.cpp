@@ -1,5 +1,4 @@
-//===- Importer.cpp - the walk over the graph
-//-------------------------------===//
+//===- Importer.cpp - the walk over the graph -----------------------------===//
 
 #include "passes/Frontend/Importer.h"
 

@@ -1,5 +1,4 @@
-//===- Importer.h - the walk over the graph
-//---------------------------------===//
+//===- Importer.h - the walk over the graph -------------------------------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_IMPORTER_H
 #define MEZZO_PASSES_FRONTEND_IMPORTER_H

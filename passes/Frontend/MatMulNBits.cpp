@@ -1,12 +1,11 @@
-//===- MatMulNBits.cpp - com.microsoft's product with packed weights
-//----------===//
+//===- MatMulNBits.cpp - com.microsoft's product with packed weights ------===//
 //
 // B is [N, blocks, block * bits / 8] bytes, codes packed along K with the low
 // bits first and the last block padded: a layout says so, and nothing is moved.
 // The definition takes 2, 4 and 8 bits; here are all widths from 1 to 8, packed
 // alike.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "passes/Frontend/Registry.h"
 #include "passes/Frontend/Types.h"

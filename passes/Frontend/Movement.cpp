@@ -1,5 +1,4 @@
-//===- Movement.cpp - the same elements in another shape or order
-//-----------===//
+//===- Movement.cpp - the same elements in another shape or order ---------===//
 
 #include "passes/Frontend/Registry.h"
 
@@ -13,6 +12,13 @@ namespace {
 LogicalResult importIdentity(Node &node) {
   OnnxValue value = node.in(0);
   return node.result(std::move(value));
+}
+
+LogicalResult importDropout(Node &node) {
+  if (node.has(2) && node.constantScalar(2) != 0.0)
+    return node.error() << "it is in training mode, which is not supported; "
+                           "export the model for inference";
+  return importIdentity(node);
 }
 
 /// Of an initializer that is only seen from another side, nothing has to be
@@ -223,7 +229,7 @@ LogicalResult importExpand(Node &node) {
 
 const OperatorRow rows[] = {
     {OnnxDomain, "Identity", 1, 1, 1, importIdentity},
-    {OnnxDomain, "Dropout", 7, 1, 3, importIdentity},
+    {OnnxDomain, "Dropout", 7, 1, 3, importDropout},
     {OnnxDomain, "Reshape", 1, 1, 1, importReshapeAttribute},
     {OnnxDomain, "Reshape", 5, 2, 2, importReshape},
     {OnnxDomain, "Flatten", 1, 1, 1, importFlatten},

@@ -1,5 +1,4 @@
-//===- Node.cpp - one node of the graph, under import
-//-----------------------===//
+//===- Node.cpp - one node of the graph, under import ---------------------===//
 
 #include "passes/Frontend/Node.h"
 

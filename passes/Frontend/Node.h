@@ -1,5 +1,4 @@
-//===- Node.h - one node of the graph, under import
-//-------------------------===//
+//===- Node.h - one node of the graph, under import -----------------------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_NODE_H
 #define MEZZO_PASSES_FRONTEND_NODE_H

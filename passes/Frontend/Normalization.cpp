@@ -1,5 +1,4 @@
-//===- Normalization.cpp - softmax and the norms
-//-------------------------------===//
+//===- Normalization.cpp - softmax and the norms --------------------------===//
 
 #include "passes/Frontend/Registry.h"
 #include "passes/Frontend/Types.h"

@@ -1,5 +1,4 @@
-//===- Pointwise.cpp - element-wise operators from scalar functions
-//---------===//
+//===- Pointwise.cpp - element-wise operators from scalar functions -------===//
 
 #include "passes/Frontend/Pointwise.h"
 

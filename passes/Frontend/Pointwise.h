@@ -1,5 +1,4 @@
-//===- Pointwise.h - element-wise operators from scalar functions
-//-----------===//
+//===- Pointwise.h - element-wise operators from scalar functions ---------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_POINTWISE_H
 #define MEZZO_PASSES_FRONTEND_POINTWISE_H

@@ -1,11 +1,10 @@
-//===- Products.cpp - MatMul and Gemm
-//------------------------------------------===//
+//===- Products.cpp - MatMul and Gemm -------------------------------------===//
 //
 // Products of tensors become linalg contractions in f32. Where the right
 // operand is a dequantized weight, a later pass (mezzo-form-matmul) makes a
 // quantized product of them.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "passes/Frontend/Pointwise.h"
 #include "passes/Frontend/Registry.h"

@@ -1,5 +1,4 @@
-//===- Quantization.cpp - QuantizeLinear and DequantizeLinear
-//-----------------===//
+//===- Quantization.cpp - QuantizeLinear and DequantizeLinear -------------===//
 
 #include "passes/Frontend/Registry.h"
 #include "passes/Frontend/Types.h"

@@ -1,5 +1,4 @@
-//===- Registry.cpp - which function imports which operator
-//-----------------===//
+//===- Registry.cpp - which function imports which operator ---------------===//
 
 #include "passes/Frontend/Registry.h"
 

@@ -1,5 +1,4 @@
-//===- Registry.h - which function imports which operator
-//-------------------===//
+//===- Registry.h - which function imports which operator -----------------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_REGISTRY_H
 #define MEZZO_PASSES_FRONTEND_REGISTRY_H

@@ -1,5 +1,4 @@
-//===- Scalars.cpp - arithmetic on one element
-//------------------------------===//
+//===- Scalars.cpp - arithmetic on one element ----------------------------===//
 
 #include "passes/Frontend/Scalars.h"
 

@@ -1,5 +1,4 @@
-//===- Scalars.h - arithmetic on one element
-//--------------------------------===//
+//===- Scalars.h - arithmetic on one element ------------------------------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_SCALARS_H
 #define MEZZO_PASSES_FRONTEND_SCALARS_H

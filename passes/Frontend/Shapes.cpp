@@ -1,11 +1,4 @@
-//===- Shapes.cpp - shapes as values, and the arithmetic on them
-//----------------===//
-//
-// Models compute with shapes: Shape -> Gather -> Mul -> Concat -> Reshape. The
-// importer follows these integers itself, as sizes that are equal where they
-// are equal (Sizes.h), and none of it is left in the compiled model.
-//
-//===------------------------------------------------------------------------===//
+//===- Shapes.cpp - shapes as tensors, and constants ----------------------===//
 
 #include "passes/Frontend/Importer.h"
 #include "passes/Frontend/Registry.h"
@@ -19,17 +12,14 @@ using namespace mezzo;
 namespace {
 
 LogicalResult importShape(Node &node) {
-  const Sizes &all = node.in(0).sizes;
-  int64_t rank = all.size();
-  auto clamp = [&](int64_t position) {
-    return std::clamp<int64_t>(position < 0 ? position + rank : position, 0,
-                               rank);
+  int64_t rank = node.rank(0);
+  auto bound = [&](int64_t at) {
+    return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
   };
-  int64_t begin = clamp(node.integer("start", 0)),
-          end = clamp(node.integer("end", rank));
-  Sizes part(all.begin() + begin, all.begin() + std::max(begin, end));
-  int64_t count = part.size();
-  return node.result(std::move(part), {count}, ElementType::I64);
+  int64_t start = bound(node.integer("start", 0)),
+          end = std::max(start, bound(node.integer("end", rank)));
+  Sizes shape(ArrayRef<Size>(node.in(0).sizes).slice(start, end - start));
+  return node.result(shape, {end - start}, ElementType::I64);
 }
 
 LogicalResult importSize(Node &node) {
@@ -37,220 +27,205 @@ LogicalResult importSize(Node &node) {
                      ElementType::I64);
 }
 
+/// The value of a Constant node, in whichever attribute it is, as a tensor.
 LogicalResult importConstant(Node &node) {
-  const onnx::AttributeProto *value = node.find("value");
-  if (value) {
-    llvm::Expected<TensorView> view = node.importer.model->tensor(value->t());
-    if (!view)
-      return node.error(view.takeError());
-    if (!irType(node.b.getContext(), view->type))
-      return node.error() << "constants of type " << name(view->type)
-                          << " are not supported";
-    OnnxValue result;
-    result.type = view->type;
-    result.sizes = node.sizes.constants(view->dims);
-    result.constant = std::make_shared<const TensorView>(std::move(*view));
-    return node.result(std::move(result));
+  onnx::TensorProto made;
+  const onnx::TensorProto *tensor = nullptr;
+  auto numbers = [&](auto list, onnx::TensorProto::DataType type, bool isList,
+                     auto add) {
+    made.set_data_type(type);
+    if (isList)
+      made.add_dims(list.size());
+    for (auto number : list)
+      add(number);
+    tensor = &made;
+  };
+  auto addInteger = [&](int64_t number) { made.add_int64_data(number); };
+  auto addFloat = [&](float number) { made.add_float_data(number); };
+  for (const onnx::AttributeProto &attribute : node.proto.attribute()) {
+    StringRef name = attribute.name();
+    if (name == "value")
+      tensor = &attribute.t();
+    else if (name == "value_int")
+      numbers(SmallVector<int64_t>{attribute.i()}, onnx::TensorProto::INT64,
+              false, addInteger);
+    else if (name == "value_ints")
+      numbers(SmallVector<int64_t>(attribute.ints().begin(),
+                                   attribute.ints().end()),
+              onnx::TensorProto::INT64, true, addInteger);
+    else if (name == "value_float")
+      numbers(SmallVector<float>{attribute.f()}, onnx::TensorProto::FLOAT,
+              false, addFloat);
+    else if (name == "value_floats")
+      numbers(SmallVector<float>(attribute.floats().begin(),
+                                 attribute.floats().end()),
+              onnx::TensorProto::FLOAT, true, addFloat);
   }
-  if (node.hasAttribute("value_int"))
-    return node.result(node.sizes.constants({node.integer("value_int", 0)}), {},
-                       ElementType::I64);
-  if (auto list = node.integerList("value_ints")) {
-    int64_t count = list->size();
-    return node.result(node.sizes.constants(*list), {count}, ElementType::I64);
-  }
-  if (node.hasAttribute("value_float"))
-    return node.result(node.tensors.splat({}, node.b.getF32FloatAttr(
-                                                  node.real("value_float", 0))),
-                       ElementType::F32);
-  return node.error() << "it has none of the attributes value, value_int, "
-                         "value_ints and value_float; the others are not "
-                         "supported";
+  if (!tensor)
+    return node.error() << "it has no dense numeric value; strings and sparse "
+                           "tensors are not supported: use a dense tensor";
+  llvm::Expected<TensorView> view = node.importer.model->tensor(*tensor);
+  if (!view)
+    return node.error(view.takeError());
+  if (!irType(node.b.getContext(), view->type))
+    return node.error() << "elements of type " << name(view->type)
+                        << " are not supported: use f32, f16, bf16, f64, bool "
+                           "or integers of 2 to 64 bits";
+  if (view->name.empty())
+    view->name = node.name().str();
+  OnnxValue value;
+  value.type = view->type;
+  value.sizes = node.sizes.constants(view->dims);
+  value.constant = std::make_shared<const TensorView>(std::move(*view));
+  return node.result(std::move(value));
+}
+
+/// How many elements a tensor of these sizes has, if it is to be tracked.
+std::optional<int64_t> trackedElements(SizeArithmetic &sizes,
+                                       ArrayRef<Size> shape) {
+  std::optional<int64_t> count = getConstantIntValue(sizes.product(shape));
+  return count && *count >= 0 && *count <= OnnxValue::MaxElements &&
+                 getConstantIntValues(shape)
+             ? count
+             : std::nullopt;
 }
 
 LogicalResult importConstantOfShape(Node &node) {
   std::optional<Sizes> shape = node.elements(0);
   if (!shape)
-    return node.error() << "its shape is computed at run time, which is not "
-                           "supported; fix it with --dim or --shape";
+    return node.error() << "its shape is computed from the values of tensors "
+                           "at run time, which is not supported; fix the "
+                        << "shapes of the inputs with --dim or --shape, or "
+                           "make it an initializer";
+  for (Size size : *shape)
+    if (getConstantIntValue(size).value_or(0) < 0)
+      return node.error() << "its shape " << describe(*shape)
+                          << " has a negative size; check --dim and --shape";
   ElementType type = ElementType::F32;
-  TypedAttr element = node.b.getF32FloatAttr(0);
-  if (const onnx::AttributeProto *value = node.find("value")) {
-    llvm::Expected<TensorView> view = node.importer.model->tensor(value->t());
+  Type element = node.b.getF32Type();
+  TypedAttr fill = node.b.getF32FloatAttr(0);
+  std::optional<int64_t> integer;
+  if (const onnx::AttributeProto *attribute = node.find("value")) {
+    llvm::Expected<TensorView> view =
+        node.importer.model->tensor(attribute->t());
     if (!view)
       return node.error(view.takeError());
     type = view->type;
-    Type ir = irType(node.b.getContext(), type);
-    if (!ir || isa<QType>(ir) || view->elements() != 1)
-      return node.error() << "its value must be one number of f32, f16, bf16, "
-                             "f64, bool or an integer of 8 to 64 bits";
+    element = irType(node.b.getContext(), type);
+    if (view->elements() != 1 || !element || !element.isIntOrFloat())
+      return node.error() << "its value has " << view->elements()
+                          << " elements of type " << name(type)
+                          << ": one number of 8 to 64 bits is needed";
     uint64_t bits = rawElement(*view, 0);
-    if (auto floating = dyn_cast<FloatType>(ir))
-      element = FloatAttr::get(ir, APFloat(floating.getFloatSemantics(),
-                                           APInt(floating.getWidth(), bits)));
-    else
-      element = IntegerAttr::get(ir, APInt(ir.getIntOrFloatBitWidth(), bits,
-                                           false, /*implicitTrunc=*/true));
+    unsigned width = element.getIntOrFloatBitWidth();
+    APInt raw(width, type == ElementType::Bool ? bits != 0 : bits, false,
+              /*implicitTrunc=*/true);
+    if (auto floating = dyn_cast<FloatType>(element)) {
+      fill = node.b.getFloatAttr(floating,
+                                 APFloat(floating.getFloatSemantics(), raw));
+    } else {
+      fill = node.b.getIntegerAttr(element, raw);
+      integer = isSignedInteger(type) ? raw.getSExtValue()
+                                      : int64_t(raw.getZExtValue());
+    }
   }
-  return node.result(node.tensors.filled(*shape, element), type);
+  std::optional<int64_t> count = trackedElements(node.sizes, *shape);
+  if (integer && count)
+    return node.result(Sizes(*count, node.sizes.constant(*integer)),
+                       *getConstantIntValues(*shape), type);
+  return node.result(node.tensors.filled(*shape, fill), type);
 }
 
-/// All operands as tracked integers.
-std::optional<SmallVector<Sizes>> trackedInputs(Node &node) {
-  SmallVector<Sizes> inputs;
-  for (unsigned input = 0; input < node.numInputs(); ++input) {
-    if (!node.has(input) || !isInteger(node.type(input)))
-      return std::nullopt;
-    std::optional<Sizes> elements = node.elements(input);
-    if (!elements)
-      return std::nullopt;
-    inputs.push_back(std::move(*elements));
+/// start, start + delta, ... below (or above) limit, all known; or of integers
+/// with a step of 1, up to a size.
+LogicalResult importRange(Node &node) {
+  SizeArithmetic &sizes = node.sizes;
+  ElementType type = node.type(0);
+  if (node.type(1) != type || node.type(2) != type ||
+      !irType(node.b.getContext(), type).isIntOrFloat())
+    return node.error() << "its inputs are of types " << name(type) << ", "
+                        << name(node.type(1)) << " and " << name(node.type(2))
+                        << ", but must be of one type; insert a Cast";
+  for (unsigned input : {0u, 1u, 2u})
+    if (!sizes.surelyEqual(sizes.product(node.in(input).sizes),
+                           sizes.constant(1)))
+      return node.error() << "its input " << input << " has the shape "
+                          << describe(node.in(input).sizes)
+                          << ", but must be a scalar; export the model again";
+  std::optional<double> start = node.constantScalar(0),
+                        limit = node.constantScalar(1),
+                        delta = node.constantScalar(2);
+  if (delta == 0.0)
+    return node.error() << "its step is 0; export the model again";
+  Size count;
+  if (start && limit && delta) {
+    double steps = std::ceil((*limit - *start) / *delta);
+    if (!(steps < double(int64_t(1) << 40)))
+      return node.error()
+             << "it has " << steps
+             << " elements, which is beyond all memory; check the model";
+    count = sizes.constant(std::max<int64_t>(0, int64_t(steps)));
+  } else {
+    std::optional<Sizes> from =
+                             isInteger(type) ? node.elements(0) : std::nullopt,
+                         to = isInteger(type) ? node.elements(1) : std::nullopt;
+    if (!from || !to || delta != 1.0)
+      return node.error()
+             << "its bounds are computed at run time, which is supported for "
+                "integers that follow from shapes, with "
+             << "a step of 1; fix the shapes of the inputs with --dim or "
+                "--shape";
+    count =
+        sizes.maximum(sizes.subtract((*to)[0], (*from)[0]), sizes.constant(0));
   }
-  return inputs;
-}
-
-/// One of Add, Sub, Mul, Div, Min, Max on two sizes.
-std::optional<Size> combine(Node &node, Size x, Size y) {
-  StringRef op = node.op();
-  if (op == "Add")
-    return node.sizes.add(x, y);
-  if (op == "Sub")
-    return node.sizes.subtract(x, y);
-  if (op == "Mul")
-    return node.sizes.multiply(x, y);
-  if (op == "Div" && getConstantIntValue(y).value_or(0) > 0)
-    return node.sizes.divide(x, y);
-  if (op == "Min")
-    return node.sizes.minimum(x, y);
-  if (op == "Max")
-    return node.sizes.maximum(x, y);
-  return std::nullopt;
-}
-
-SmallVector<int64_t> constantShape(const OnnxValue &value) {
-  SmallVector<int64_t> shape;
-  for (Size size : value.sizes)
-    shape.push_back(getConstantIntValue(size).value_or(0));
-  return shape;
-}
-
-bool foldArithmetic(Node &node, ArrayRef<Sizes> inputs) {
-  if (inputs.size() != 2)
-    return false;
-  size_t count = std::max(inputs[0].size(), inputs[1].size());
-  if ((inputs[0].size() != count && inputs[0].size() != 1) ||
-      (inputs[1].size() != count && inputs[1].size() != 1) ||
-      node.rank(0) > 1 || node.rank(1) > 1)
-    return false;
-  Sizes result;
-  for (size_t i = 0; i < count; ++i) {
-    std::optional<Size> size =
-        combine(node, inputs[0][inputs[0].size() == 1 ? 0 : i],
-                inputs[1][inputs[1].size() == 1 ? 0 : i]);
-    if (!size)
-      return false;
-    result.push_back(*size);
+  std::optional<int64_t> known = getConstantIntValue(count);
+  std::optional<Sizes> from = node.elements(0);
+  if (isInteger(type) && known && *known <= OnnxValue::MaxElements && from) {
+    Sizes elements;
+    for (int64_t i = 0; i < *known; ++i)
+      elements.push_back(
+          sizes.add((*from)[0], sizes.constant(i * int64_t(*delta))));
+    return node.result(elements, {*known}, type);
   }
-  bool scalar = node.rank(0) == 0 && node.rank(1) == 0;
-  SmallVector<int64_t> shape;
-  if (!scalar)
-    shape.push_back(count);
-  return succeeded(node.result(std::move(result), shape, node.type(0)));
+  Type element = irType(node.b.getContext(), type),
+       computed = computeType(element);
+  Value first = tensor::ExtractOp::create(
+      node.b, node.tensors.reshape(node.tensor(0), {}).value);
+  SizedTensor y = node.tensors.generate(
+      {count}, element,
+      [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
+        Value index = arith::IndexCastOp::create(b, b.getI64Type(), indices[0]);
+        if (isa<FloatType>(element)) {
+          Value step =
+              arith::ConstantOp::create(b, b.getFloatAttr(computed, *delta));
+          Value offset = arith::MulFOp::create(
+              b, arith::SIToFPOp::create(b, computed, index), step);
+          return convertFloatScalar(
+              b,
+              arith::AddFOp::create(b, convertFloatScalar(b, first, computed),
+                                    offset),
+              element);
+        }
+        unsigned bits = element.getIntOrFloatBitWidth();
+        Value place =
+            bits < 64 ? arith::TruncIOp::create(b, element, index).getResult()
+                      : index;
+        Value step = arith::ConstantOp::create(
+            b, b.getIntegerAttr(element, int64_t(*delta)));
+        return arith::AddIOp::create(b, first,
+                                     arith::MulIOp::create(b, place, step));
+      });
+  return node.result(y, type);
 }
 
-bool foldGather(Node &node, ArrayRef<Sizes> inputs) {
-  std::optional<SmallVector<int64_t>> indices = node.knownIntegers(1);
-  if (!indices || node.rank(0) != 1 || node.rank(1) > 1)
-    return false;
-  Sizes result;
-  for (int64_t index : *indices) {
-    int64_t at = index < 0 ? index + int64_t(inputs[0].size()) : index;
-    if (at < 0 || at >= int64_t(inputs[0].size()))
-      return false; // reported by the importer of Gather
-    result.push_back(inputs[0][at]);
-  }
-  return succeeded(
-      node.result(std::move(result), constantShape(node.in(1)), node.type(0)));
-}
-
-bool foldSlice(Node &node, ArrayRef<Sizes> inputs) {
-  if (node.rank(0) != 1 || inputs.size() < 3)
-    return false;
-  int64_t count = inputs[0].size();
-  auto scalar = [&](unsigned input) {
-    return node.has(input) ? node.constantScalar(input)
-                           : std::optional<double>();
-  };
-  std::optional<double> start = scalar(1), end = scalar(2);
-  if (!start || !end || (node.numInputs() > 4 && scalar(4) != 1.0))
-    return false;
-  auto clamp = [&](double at) {
-    return int64_t(std::clamp<double>(at < 0 ? at + count : at, 0, count));
-  };
-  int64_t from = clamp(*start), to = std::max(from, clamp(*end));
-  Sizes part(inputs[0].begin() + from, inputs[0].begin() + to);
-  return succeeded(node.result(std::move(part), {to - from}, node.type(0)));
-}
+const OperatorRow rows[] = {
+    {OnnxDomain, "Shape", 1, 1, 1, importShape},
+    {OnnxDomain, "Size", 1, 1, 1, importSize},
+    {OnnxDomain, "Constant", 1, 0, 0, importConstant},
+    {OnnxDomain, "ConstantOfShape", 9, 1, 1, importConstantOfShape},
+    {OnnxDomain, "Range", 11, 3, 3, importRange},
+};
 
 } // namespace
 
-bool mezzo::foldOnElements(Node &node) {
-  StringRef op = node.op();
-  if (!node.domain().empty() || op == "Shape" || op == "Constant" ||
-      node.numInputs() == 0)
-    return false;
-  static const llvm::StringSet<> folded{
-      "Add",   "Sub",    "Mul",     "Div",       "Min",  "Max",     "Gather",
-      "Slice", "Concat", "Squeeze", "Unsqueeze", "Cast", "Identity"};
-  if (!folded.contains(op))
-    return false;
-  std::optional<SmallVector<Sizes>> inputs = trackedInputs(node);
-  if (!inputs)
-    return false;
-  if (op == "Gather")
-    return foldGather(node, *inputs);
-  if (op == "Slice")
-    return foldSlice(node, *inputs);
-  if (op == "Concat") {
-    Sizes all;
-    for (unsigned input = 0; input < node.numInputs(); ++input) {
-      if (node.rank(input) != 1)
-        return false;
-      llvm::append_range(all, (*inputs)[input]);
-    }
-    int64_t count = all.size();
-    return count <= OnnxValue::MaxElements &&
-           succeeded(node.result(std::move(all), {count}, node.type(0)));
-  }
-  if (op == "Cast") {
-    ElementType to = ElementType(node.integer("to", 0));
-    if (to != ElementType::I64 && to != ElementType::I32)
-      return false;
-    return succeeded(node.result((*inputs)[0], constantShape(node.in(0)), to));
-  }
-  if (op == "Identity")
-    return succeeded(
-        node.result((*inputs)[0], constantShape(node.in(0)), node.type(0)));
-  if (op == "Squeeze" ||
-      op == "Unsqueeze") { // between a scalar and a vector of one
-    if ((*inputs)[0].size() != 1 || node.rank(0) > 1)
-      return false;
-    SmallVector<int64_t> shape;
-    if (op == "Unsqueeze" && node.rank(0) == 0)
-      shape.push_back(1);
-    else if (op == "Unsqueeze")
-      return false;
-    return succeeded(node.result((*inputs)[0], shape, node.type(0)));
-  }
-  return foldArithmetic(node, *inputs);
-}
-
-ArrayRef<OperatorRow> mezzo::shapeOperators() {
-  static const OperatorRow rows[] = {
-      {OnnxDomain, "Shape", 1, 1, 1, importShape},
-      {OnnxDomain, "Size", 1, 1, 1, importSize},
-      {OnnxDomain, "Constant", 1, 0, 0, importConstant},
-      {OnnxDomain, "ConstantOfShape", 9, 1, 1, importConstantOfShape},
-  };
-  return rows;
-}
+ArrayRef<OperatorRow> mezzo::shapeOperators() { return rows; }

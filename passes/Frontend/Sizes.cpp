@@ -1,5 +1,4 @@
-//===- Sizes.cpp - arithmetic on dimensions, known or not
-//-------------------===//
+//===- Sizes.cpp - arithmetic on dimensions, known or not -----------------===//
 
 #include "passes/Frontend/Sizes.h"
 

@@ -1,5 +1,4 @@
-//===- Sizes.h - arithmetic on dimensions, known or not
-//---------------------===//
+//===- Sizes.h - arithmetic on dimensions, known or not -------------------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_SIZES_H
 #define MEZZO_PASSES_FRONTEND_SIZES_H

@@ -1,5 +1,4 @@
-//===- TensorBuilder.cpp - tensor ops that know their sizes
-//-----------------===//
+//===- TensorBuilder.cpp - tensor ops that know their sizes ---------------===//
 
 #include "passes/Frontend/TensorBuilder.h"
 

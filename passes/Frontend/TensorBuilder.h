@@ -1,5 +1,4 @@
-//===- TensorBuilder.h - tensor ops that know their sizes
-//-------------------===//
+//===- TensorBuilder.h - tensor ops that know their sizes -----------------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_TENSORBUILDER_H
 #define MEZZO_PASSES_FRONTEND_TENSORBUILDER_H

@@ -1,5 +1,4 @@
-//===- Types.cpp - ONNX's element types in IR
-//-------------------------------===//
+//===- Types.cpp - ONNX's element types in IR -----------------------------===//
 
 #include "passes/Frontend/Types.h"
 

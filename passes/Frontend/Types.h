@@ -1,5 +1,4 @@
-//===- Types.h - ONNX's element types in IR
-//---------------------------------===//
+//===- Types.h - ONNX's element types in IR -------------------------------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_TYPES_H
 #define MEZZO_PASSES_FRONTEND_TYPES_H

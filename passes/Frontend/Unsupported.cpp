@@ -1,5 +1,4 @@
-//===- Unsupported.cpp - all unsupported operators at once
-//------------------===//
+//===- Unsupported.cpp - all unsupported operators at once ----------------===//
 
 #include "lib/Onnx/Opsets.h"
 #include "passes/Frontend/Registry.h"

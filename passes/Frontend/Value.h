@@ -1,5 +1,4 @@
-//===- Value.h - what the importer knows of a tensor of the model
-//-----------===//
+//===- Value.h - what the importer knows of a tensor of the model ---------===//
 
 #ifndef MEZZO_PASSES_FRONTEND_VALUE_H
 #define MEZZO_PASSES_FRONTEND_VALUE_H
