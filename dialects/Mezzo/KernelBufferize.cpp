@@ -1,5 +1,4 @@
-//===- KernelBufferize.cpp - launches and weights on memrefs
-//-----------------===//
+//===- KernelBufferize.cpp - launches and weights on memrefs --------------===//
 
 #include "dialects/Mezzo/Mezzo.h"
 

@@ -1,5 +1,4 @@
-//===- KernelOps.cpp - launches: verifier and effects
-//------------------------===//
+//===- KernelOps.cpp - launches: verifier and effects ---------------------===//
 
 #include "dialects/Mezzo/Mezzo.h"
 

@@ -1,10 +1,9 @@
-//===- Mezzo.h - the dialect of quantized tensors
-//---------------------------===//
+//===- Mezzo.h - the dialect of quantized tensors -------------------------===//
 //
 // The language in which a model is held between the frontend and the kernels.
 // MezzoDialect.td says what the ops mean.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #ifndef MEZZO_DIALECTS_MEZZO_MEZZO_H
 #define MEZZO_DIALECTS_MEZZO_MEZZO_H

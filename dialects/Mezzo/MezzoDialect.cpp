@@ -1,5 +1,4 @@
-//===- MezzoDialect.cpp - registration
-//--------------------------------------===//
+//===- MezzoDialect.cpp - registration ------------------------------------===//
 
 #include "dialects/Mezzo/Mezzo.h"
 

@@ -1,5 +1,4 @@
-//===- MezzoTypes.cpp - the element type and the attributes
-//-----------------===//
+//===- MezzoTypes.cpp - the element type and the attributes ---------------===//
 
 #include "dialects/Mezzo/Mezzo.h"
 

@@ -1,5 +1,4 @@
-//===- ProductOps.cpp - products: verifiers and shapes
-//-----------------------===//
+//===- ProductOps.cpp - products: verifiers and shapes --------------------===//
 
 #include "dialects/Mezzo/Mezzo.h"
 
@@ -10,16 +9,21 @@ LogicalResult MatmulOp::verify() {
   RankedTensorType input = getInput().getType(), codes = getCodes().getType(),
                    output = getOutput().getType();
   int64_t n = codes.getDimSize(0), k = codes.getDimSize(1), group = getGroup();
+  if (!codes.hasStaticShape())
+    return emitOpError() << "has codes of type " << codes
+                         << ": a weight needs a static shape";
   if (input.getDimSize(1) != k)
-    return emitOpError() << "multiplies rows of " << input.getDimSize(1)
-                         << " by a weight of " << k << " columns";
-  if (output.getDimSize(1) != n || output.getDimSize(0) != input.getDimSize(0))
-    return emitOpError() << "has the result " << output << ", but "
-                         << input.getDimSize(0) << "x" << n << " follows";
+    return emitOpError() << "multiplies " << input << " by a weight of " << k
+                         << " columns: the sizes must be equal and static";
+  auto follows =
+      RankedTensorType::get({input.getDimSize(0), n}, output.getElementType());
+  if (output != follows)
+    return emitOpError() << "has the result " << output << ", but " << follows
+                         << " follows";
   if (group < 1)
     return emitOpError() << "has a group of " << group
                          << " columns: at least 1 is needed";
-  SmallVector<int64_t> perGroup{n, (k + group - 1) / group};
+  SmallVector<int64_t> perGroup{n, int64_t(llvm::divideCeil(k, group))};
   if (getScales().getType().getShape() != ArrayRef<int64_t>(perGroup))
     return emitOpError() << "has scales of type " << getScales().getType()
                          << ", but " << perGroup[0] << "x" << perGroup[1]
@@ -69,6 +73,14 @@ LogicalResult PackedMatmulOp::verify() {
     return emitOpError()
            << "has " << getWeight().size()
            << " weight operands: codes, scales and perhaps offsets";
+  llvm::Expected<Format> format = Format::parse(getFormat());
+  if (!format)
+    return emitOpError() << llvm::toString(format.takeError());
+  int64_t rows = getRows(), columns = getColumns(), group = getGroup();
+  if (rows < 1 || columns < 1 || group < 1)
+    return emitOpError() << "is a product with " << rows << "x" << columns
+                         << " in groups of " << group
+                         << ": at least 1 of each is needed";
   return success();
 }
 

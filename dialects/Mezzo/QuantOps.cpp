@@ -1,5 +1,4 @@
-//===- QuantOps.cpp - quantize, dequantize: verifiers and shapes
-//-------------===//
+//===- QuantOps.cpp - quantize, dequantize: verifiers and shapes ----------===//
 
 #include "dialects/Mezzo/Mezzo.h"
 
@@ -30,6 +29,9 @@ static LogicalResult verifyScales(Operation *op, ShapedType input,
     return op->emitOpError()
            << "has axis " << axis << ", but the input has rank " << rank
            << ": use 0.." << rank - 1;
+  if (block < 0)
+    return op->emitOpError() << "has a block of " << block
+                             << ": use the length of a block, or 0 for none";
   if (block == 0) {
     if (scales.getRank() != 1)
       return op->emitOpError() << "has scales of rank " << scales.getRank()
@@ -50,7 +52,8 @@ static LogicalResult verifyScales(Operation *op, ShapedType input,
     int64_t extent = input.getDimSize(dim), have = scales.getDimSize(dim);
     if (ShapedType::isDynamic(extent) || ShapedType::isDynamic(have))
       continue;
-    int64_t want = dim == axis ? (extent + block - 1) / block : extent;
+    int64_t want =
+        dim == axis ? int64_t(llvm::divideCeil(extent, block)) : extent;
     if (have != want)
       return op->emitOpError()
              << "has " << have << " scales along dimension " << dim << ", but "
@@ -101,7 +104,7 @@ LogicalResult QuantizeRowsOp::verify() {
   if (group < 1)
     return emitOpError() << "has a group of " << group
                          << " columns: at least 1 is needed";
-  int64_t groups = (columns + group - 1) / group;
+  int64_t groups = llvm::divideCeil(columns, group);
   if (getCodes().getType().getDimSize(1) != groups * padToFour(group))
     return emitOpError() << "has " << getCodes().getType().getDimSize(1)
                          << " columns of codes, but " << groups << " groups of "

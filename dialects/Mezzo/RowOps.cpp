@@ -1,5 +1,4 @@
-//===- RowOps.cpp - reductions over rows: verifiers and shapes
-//---------------===//
+//===- RowOps.cpp - reductions over rows: verifiers and shapes ------------===//
 
 #include "dialects/Mezzo/Mezzo.h"
 

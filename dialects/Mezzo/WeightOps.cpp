@@ -1,5 +1,4 @@
-//===- WeightOps.cpp - weights: verifiers
-//------------------------------------===//
+//===- WeightOps.cpp - weights: verifiers ---------------------------------===//
 
 #include "dialects/Mezzo/Mezzo.h"
 
@@ -11,7 +10,7 @@ Format WeightOp::getFormat() {
 }
 
 int64_t WeightOp::getGroups() {
-  return (getColumns() + *getGroup() - 1) / *getGroup();
+  return llvm::divideCeil(getColumns(), *getGroup());
 }
 
 /// The number of elements that an array of the weight must have; `what` names

@@ -1,10 +1,9 @@
-//===- Definitions.cpp - what the ops of `tile` mean
-//-------------------------===//
+//===- Definitions.cpp - what the ops of `tile` mean ----------------------===//
 //
 // One pattern per op, in `vector` and `arith` on one-dimensional vectors only:
 // readable, and lowered by every backend.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "dialects/Tile/Tile.h"
 

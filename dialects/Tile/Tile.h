@@ -1,5 +1,4 @@
-//===- Tile.h - vector operations that every machine has
-//---------------------===//
+//===- Tile.h - vector operations that every machine has ------------------===//
 
 #ifndef MEZZO_DIALECTS_TILE_TILE_H
 #define MEZZO_DIALECTS_TILE_TILE_H

@@ -1,5 +1,4 @@
-//===- TileDialect.cpp - registration, verifiers, folders
-//--------------------===//
+//===- TileDialect.cpp - registration, verifiers, folders -----------------===//
 
 #include "dialects/Tile/Tile.h"
 

@@ -176,6 +176,19 @@ typedef struct mezzo_quantize_options {
     FORMAT[/GROUP][:SCALE[^SUPER]][+OFFSET]. */
 MEZZO_API int32_t mezzo_spec_canonical(const char *spec, char **text);
 
+/** What offsets are. */
+enum mezzo_offset {
+  MEZZO_OFFSET_NONE = 0,
+  MEZZO_OFFSET_ZERO = 1,       /**< integers: zeros */
+  MEZZO_OFFSET_FLOAT_ZERO = 2, /**< float_zeros */
+  MEZZO_OFFSET_MINIMUM = 3     /**< minima */
+};
+
+/** Which parts a matrix of `cols` columns has under a spec: the length of its
+    groups, and a mezzo_offset. */
+MEZZO_API int32_t mezzo_spec_parts(const char *spec, int64_t cols,
+                                   int64_t *group_length, int32_t *offset);
+
 /** Quantizes W[rows, cols], row-major, with groups along the columns. */
 MEZZO_API int32_t mezzo_quantize(const mezzo_quantize_options *options,
                                  const float *w, int64_t rows, int64_t cols,

@@ -1,5 +1,4 @@
-//===- CApiMatrix.cpp - quantized matrices in C
-//-------------------------------===//
+//===- CApiMatrix.cpp - quantized matrices in C ---------------------------===//
 
 #include "tools/driver/CApi.h"
 
@@ -59,6 +58,13 @@ Expected<QuantizeOptions> parseOptions(const mezzo_quantize_options *given) {
   return result;
 }
 
+/// How many of `cols` columns share a scale.
+int64_t groupLength(const QuantSpec &spec, int64_t cols) {
+  return spec.group.kind == Group::Kind::Block
+             ? std::min(spec.group.length, cols)
+             : cols;
+}
+
 /// Checks that the parts are those that the spec names.
 Error checkAgainstSpec(const QuantizedMatrix &matrix) {
   const QuantSpec &spec = matrix.spec;
@@ -76,10 +82,7 @@ Error checkAgainstSpec(const QuantizedMatrix &matrix) {
     return mismatch("float zeros");
   if ((spec.offset.kind == OffsetSpec::Kind::Minimum) == matrix.minima.empty())
     return mismatch("minima");
-  int64_t length = spec.group.kind == Group::Kind::Block
-                       ? std::min(spec.group.length, matrix.cols)
-                       : matrix.cols;
-  if (length != matrix.groupLength)
+  if (groupLength(spec, matrix.cols) != matrix.groupLength)
     return mismatch("the length of a group");
   if (const auto &format = spec.offset.zeroFormat)
     for (int32_t zero : matrix.zeros)
@@ -107,6 +110,24 @@ int32_t mezzo_spec_canonical(const char *spec, char **text) {
     *text = nullptr;
     Expected<QuantSpec> parsed = QuantSpec::parse(spec);
     return parsed ? giveText(parsed->str(), text) : parsed.takeError();
+  });
+}
+
+int32_t mezzo_spec_parts(const char *spec, int64_t cols, int64_t *length,
+                         int32_t *offset) {
+  return guarded([&]() -> Error {
+    if (Error error = checkPointers(
+            {{spec, "spec"}, {length, "group_length"}, {offset, "offset"}}))
+      return error;
+    Expected<QuantSpec> parsed = QuantSpec::parse(spec);
+    if (!parsed)
+      return parsed.takeError();
+    static_assert(int(OffsetSpec::Kind::Minimum) == MEZZO_OFFSET_MINIMUM &&
+                      int(OffsetSpec::Kind::None) == MEZZO_OFFSET_NONE,
+                  "the two enumerations are one");
+    *length = groupLength(*parsed, cols);
+    *offset = int32_t(parsed->offset.kind);
+    return Error::success();
   });
 }
 
