@@ -1,0 +1,220 @@
+"""Quantized weights: from floats to codes, scales and offsets, and back."""
+
+import hashlib
+from functools import cached_property
+
+import numpy as np
+
+from mezzo import _mezzo
+from mezzo._dtypes import as_array, as_float32
+from mezzo._mezzo import Error
+
+
+def canonical_spec(spec: str) -> str:
+    """The canonical form of a spec: "uint4/g32:f16+zp:uint4" becomes "uint4/g32:f16+zp".
+
+    The grammar is FORMAT[/GROUP][:SCALE[^SUPER]][+OFFSET]. Errors: `mezzo.Error` names the part that is wrong and what may
+    stand there.
+    """
+    return _mezzo.canonical_spec(spec)
+
+
+def quantize(
+    w,
+    spec: str,
+    axis: int = 1,
+    *,
+    rounding: str = "nearest-even",
+    precision: str = "f32",
+    seed: int = 0,
+) -> "QuantizedTensor":
+    """Quantizes a matrix as `spec` says, with groups along `axis`.
+
+    w: a matrix of float32, or of float16 or bfloat16.
+    spec: such as "int4/g128" (signed, 4 bits, one float32 scale per 128 columns), "uint4/g32:f16+zp", "ternary/t",
+        "uint3/g64:f16+min", "nf4/g64".
+    axis: along which products sum: 1 for W[N, K] of a @ W.T, 0 for W[K, N] of a @ W.
+    rounding: "nearest-even", "nearest-away", "half-up", "toward-zero", "stochastic", ...; `seed` is that of "stochastic".
+    precision: the type that w / s is divided in: "f32", "f16" or "bf16".
+
+    A scale is the smallest one that clips nothing; a group of zeros has scale 1; NaN becomes the code nearest to zero and is
+    counted (`nans`).
+
+    Errors: `mezzo.Error` for a spec that cannot be read, a matrix that is empty or holds an infinity.
+    """
+    matrix = as_float32(w, "w", rank=2)
+    if axis not in (0, 1):
+        raise Error(f"axis {axis} of a matrix: use 0 or 1")
+    if axis == 0:
+        matrix = np.ascontiguousarray(matrix.T)
+    return QuantizedTensor(_mezzo.Matrix.quantize(matrix, *matrix.shape, spec, rounding, precision, seed), axis)
+
+
+class QuantizedTensor:
+    """A matrix W as codes, scales and offsets. Made by `quantize` or `from_parts`, and immutable.
+
+        W[n, k] = scales[n, g] * (C(codes[n, k]) - offsets[n, g])        specs without offset, and with `+zp`
+        W[n, k] = scales[n, g] * C(codes[n, k]) + offsets[n, g]          specs with `+min`
+
+    with g = k // group_length and C the meaning of a code (`values` has C(codes)). Arrays are read-only views of the
+    compiler's memory. With axis 0, groups run down the columns, and all arrays are transposed.
+    """
+
+    def __init__(self, matrix: "_mezzo.Matrix", axis: int = 1):
+        self._matrix = matrix
+        self._axis = axis
+
+    @classmethod
+    def from_parts(cls, spec: str, codes, scales, offsets=None, *, permutation=None, codebook=None) -> "QuantizedTensor":
+        """A matrix with given parts, as it comes out of another tool; they are copied.
+
+        spec: what the parts are, such as "uint4/g32+zp".
+        codes: [N, K] uint8, the raw bits of a code each (two's complement for int<n>).
+        scales: [N, G] float32, G = ceil(K / group length); for specs with one scale per tensor, repeated.
+        offsets: [N, G]; integers for `+zp`, float32 for `+min` and for float zeros.
+        permutation: [K] int32; column j of W meets column permutation[j] of a.
+        codebook: [2**bits] or [N, 2**bits] float32, for specs of a code book.
+
+        Errors: `mezzo.Error` where parts and spec disagree.
+        """
+        canonical = _mezzo.canonical_spec(spec)
+        codes = np.ascontiguousarray(as_array(codes, "codes"))
+        if codes.dtype != np.uint8 or codes.ndim != 2:
+            raise TypeError("codes are raw fields: pass a matrix of uint8")
+        scales = as_float32(scales, "scales", rank=2)
+        rows, cols = codes.shape
+        length, kind = _mezzo.spec_parts(canonical, cols)
+        if (offsets is None) != (kind == _mezzo.OFFSET_NONE):
+            raise Error(f"the spec {canonical} " + ("needs offsets" if offsets is None else "has no offsets: pass None"))
+        groups = [("scales", scales)]
+        if kind != _mezzo.OFFSET_NONE:
+            offsets = as_array(offsets, "offsets")
+            if kind == _mezzo.OFFSET_ZERO:
+                if not np.issubdtype(offsets.dtype, np.integer):
+                    raise TypeError(f"offsets have dtype {offsets.dtype}: the zero points of {canonical} are integers")
+                offsets = np.ascontiguousarray(offsets, np.int32)
+            else:
+                offsets = as_float32(offsets, "offsets")
+            groups.append(("offsets", offsets))
+        wanted = (rows, -(-cols // max(length, 1)))
+        for what, array in groups:
+            if array.shape != wanted:
+                raise Error(f"{what} have shape {list(array.shape)}: {canonical} of {rows} x {cols} needs {list(wanted)}")
+        if permutation is not None:
+            permutation = np.ascontiguousarray(permutation, np.int32)
+        if codebook is not None:
+            codebook = as_float32(codebook, "codebook").ravel()
+        return cls(
+            _mezzo.Matrix.from_parts(canonical, rows, cols, length, codes, scales, kind, offsets, permutation, codebook)
+        )
+
+    @property
+    def spec(self) -> str:
+        """The canonical spec."""
+        return self._matrix.spec
+
+    @property
+    def axis(self) -> int:
+        """The axis that groups lie along, and that products sum over."""
+        return self._axis
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._turn((self._matrix.rows, self._matrix.cols))
+
+    @property
+    def group_length(self) -> int:
+        """How many elements along `axis` share a scale."""
+        return self._matrix.group_length
+
+    @property
+    def codes(self) -> np.ndarray:
+        """[N, K] uint8: the raw bits of every code. `values` has the numbers that they stand for."""
+        return self._view(self._matrix.codes)
+
+    @property
+    def scales(self) -> np.ndarray:
+        """[N, G] float32. On two levels, the product of both."""
+        return self._view(self._matrix.scales)
+
+    @property
+    def offsets(self) -> np.ndarray | None:
+        """[N, G]: int32 zero points, float32 zeros or float32 minima, as the spec says; None without an offset."""
+        matrix = self._matrix
+        for part in (matrix.zeros, matrix.float_zeros, matrix.minima):
+            if part is not None:
+                return self._view(part)
+        return None
+
+    @property
+    def permutation(self) -> np.ndarray | None:
+        """[K] int32, or None: column j of W meets column permutation[j] of a."""
+        part = self._matrix.permutation
+        return None if part is None else np.asarray(part)
+
+    @property
+    def codebook(self) -> np.ndarray | None:
+        """[2**bits] or [N * 2**bits] float32, the values of the codes; None where the format says them."""
+        part = self._matrix.codebook
+        return None if part is None else np.asarray(part)
+
+    @property
+    def nans(self) -> int:
+        """How many elements were NaN and became the code nearest to zero."""
+        return self._matrix.nans
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Bits of storage per element: codes, scales (on both levels), offsets, code book."""
+        return self._matrix.bits_per_weight
+
+    @property
+    def values(self) -> np.ndarray:
+        """[N, K] float32: C(codes), exactly. Computed at each call."""
+        out = np.empty((self._matrix.rows, self._matrix.cols), np.float32)
+        self._matrix.values(out)
+        return self._turn(out)
+
+    @property
+    def T(self) -> "QuantizedTensor":
+        """The transposed matrix, which shares all memory."""
+        return QuantizedTensor(self._matrix, 1 - self._axis)
+
+    def dequantize(self) -> np.ndarray:
+        """[N, K] float32: fl(s * (C - z)), or fma(s, C, m) with one rounding; a permutation is undone."""
+        out = np.empty((self._matrix.rows, self._matrix.cols), np.float32)
+        self._matrix.dequantize(out)
+        return self._turn(out)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that the matrix consists of, apart from `axis`."""
+        matrix = self._matrix
+        hash = hashlib.sha256(f"{matrix.spec} {matrix.rows} {matrix.cols} {matrix.group_length}".encode())
+        for name in ("codes", "scales", "zeros", "float_zeros", "minima", "permutation", "codebook"):
+            part = getattr(matrix, name)
+            if part is not None:
+                hash.update(name.encode())
+                hash.update(part)
+        return hash.hexdigest()
+
+    def __reduce__(self):
+        upright = self if self._axis == 1 else self.T
+        keywords = {"permutation": self.permutation, "codebook": self.codebook}
+        return _restore, (self.spec, upright.codes, upright.scales, upright.offsets, keywords, self._axis)
+
+    def __repr__(self):
+        rows, cols = self.shape
+        return f"<mezzo.QuantizedTensor {self.spec} [{rows}, {cols}], {self.bits_per_weight:.4g} bits per weight>"
+
+    def _turn(self, value):
+        return value if self._axis == 1 else value[::-1] if isinstance(value, tuple) else value.T
+
+    def _view(self, part):
+        return self._turn(np.asarray(part))
+
+
+def _restore(spec, codes, scales, offsets, keywords, axis):
+    tensor = QuantizedTensor.from_parts(spec, codes, scales, offsets, **keywords)
+    return tensor if axis == 1 else tensor.T
+
