@@ -1,5 +1,4 @@
-//===- Passes.h - the rewrites
-//-----------------------------------------------===//
+//===- Passes.h - the rewrites --------------------------------------------===//
 
 #ifndef MEZZO_PASSES_PASSES_H
 #define MEZZO_PASSES_PASSES_H

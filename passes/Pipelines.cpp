@@ -1,5 +1,4 @@
-//===- Pipelines.cpp - the stages of a compilation
-//----------------------------===//
+//===- Pipelines.cpp - the stages of a compilation ------------------------===//
 
 #include "passes/Passes.h"
 

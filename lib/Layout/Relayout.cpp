@@ -1,4 +1,4 @@
-//===- Relayout.cpp - Moving codes from one layout to another ------------===//
+//===- Relayout.cpp - Moving codes from one layout to another -------------===//
 
 #include "lib/Layout/Relayout.h"
 #include "lib/Layout/CodeAccess.h"

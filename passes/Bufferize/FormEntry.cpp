@@ -1,5 +1,4 @@
-//===- FormEntry.cpp - the entry function on buffers, and its shapes
-//---------===//
+//===- FormEntry.cpp - the entry function on buffers, and its shapes ------===//
 
 #include "passes/Passes.h"
 

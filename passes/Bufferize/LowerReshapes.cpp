@@ -1,5 +1,4 @@
-//===- LowerReshapes.cpp - reshapes of dense buffers
-//--------------------------===//
+//===- LowerReshapes.cpp - reshapes of dense buffers ----------------------===//
 
 #include "passes/Passes.h"
 

@@ -1,5 +1,4 @@
-//===- PlanArena.cpp - every buffer in the context's arena
-//--------------------===//
+//===- PlanArena.cpp - every buffer in the context's arena ----------------===//
 //
 // A run allocates nothing from the system. Buffers of static size are placed at
 // compile time: two buffers may share bytes when one is dead before the other
@@ -18,7 +17,7 @@
 //
 // Sizes that depend on the input are bumped at run time.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
 

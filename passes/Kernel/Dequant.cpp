@@ -1,11 +1,10 @@
-//===- Dequant.cpp - `float` mode: decode, then multiply-add
-//-----------------===//
+//===- Dequant.cpp - `float` mode: decode, then multiply-add --------------===//
 //
 // Per group, d = left fold over ascending k of fma(C(q) - z, x, d) from 0, then
 // y = fma(s, d, y). The order is the promise; lanes run over rows of the
 // weight, so it costs nothing.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "passes/Kernel/ProductKernel.h"
 

@@ -1,5 +1,4 @@
-//===- EmitKernels.cpp - one function per key, and its launches
-//--------------===//
+//===- EmitKernels.cpp - one function per key, and its launches -----------===//
 
 #include "passes/Passes.h"
 

@@ -1,5 +1,4 @@
-//===- KernelTypes.h - what kernels take
-//--------------------------------------===//
+//===- KernelTypes.h - what kernels take ----------------------------------===//
 
 #ifndef MEZZO_PASSES_KERNEL_KERNELTYPES_H
 #define MEZZO_PASSES_KERNEL_KERNELTYPES_H

@@ -1,5 +1,4 @@
-//===- NativeDot.cpp - `int` mode: integer dot products of bytes
-//-------------===//
+//===- NativeDot.cpp - `int` mode: integer dot products of bytes ----------===//
 //
 // Activations are int8 with one scale per row (`quantize_rows`), so a group is
 // an exact integer sum and the order of its terms is free. Codes are unpacked
@@ -10,7 +9,7 @@
 // where the last sum comes ready with the activations. Then y = fma(fl(s *
 // s_a), float(dot), y).
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "dialects/Tile/Tile.h"
 #include "passes/Kernel/ProductKernel.h"

@@ -1,5 +1,4 @@
-//===- ProductKernel.cpp - the loops around every product kernel
-//-------------===//
+//===- ProductKernel.cpp - the loops around every product kernel ----------===//
 
 #include "passes/Kernel/ProductKernel.h"
 
@@ -27,9 +26,9 @@ const ProductStrategy &mezzo::productStrategy(StrategyKind kind) {
   llvm_unreachable("every kind of strategy is listed");
 }
 
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Helpers
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 VectorType mezzo::lanesOf(Type element) {
   return VectorType::get(PanelFields::RowsPerGroup, element);
@@ -139,9 +138,9 @@ bool mezzo::hasFloatZeros(const ProductArguments &arguments) {
   return arguments.offsets && !hasIntegerZeros(arguments);
 }
 
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // The kernel
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 std::string mezzo::productKernelKey(PackedMatmulOp op) {
   std::string key;

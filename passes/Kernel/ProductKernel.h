@@ -1,5 +1,4 @@
-//===- ProductKernel.h - the loops around every product kernel
-//--------------===//
+//===- ProductKernel.h - the loops around every product kernel ------------===//
 //
 // A product kernel computes y[M, N] = x[M, K] * W[N, K]^T for a range of weight
 // panels. Whatever the strategy, the loops are the same, because the compute
@@ -24,7 +23,7 @@
 // (PanelFields), what they mean from the format (Affine), and what may overflow
 // from ranges.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #ifndef MEZZO_PASSES_KERNEL_PRODUCTKERNEL_H
 #define MEZZO_PASSES_KERNEL_PRODUCTKERNEL_H
@@ -96,9 +95,9 @@ mlir::FailureOr<mlir::func::FuncOp> emitProductKernel(mlir::ModuleOp module,
 /// and strides are arguments and not in it.
 std::string productKernelKey(PackedMatmulOp op);
 
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Small helpers that strategies share
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 /// Types of a vector of eight lanes.
 mlir::VectorType lanesOf(mlir::Type element);

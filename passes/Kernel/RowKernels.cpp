@@ -1,11 +1,10 @@
-//===- RowKernels.cpp - kernels that work on one row at a time
-//---------------===//
+//===- RowKernels.cpp - kernels that work on one row at a time ------------===//
 //
 // The order of every reduction is that of docs/numbers.md: lane j of 16 folds
 // the elements i = j mod 16 ascending, then lanes meet in pairs, + 8, + 4, + 2,
 // + 1. A vector of 16 floats is that order by itself, on any machine.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "passes/Kernel/RowKernels.h"
 

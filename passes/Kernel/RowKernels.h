@@ -1,5 +1,4 @@
-//===- RowKernels.h - kernels that work on one row at a time
-//-----------------===//
+//===- RowKernels.h - kernels that work on one row at a time --------------===//
 
 #ifndef MEZZO_PASSES_KERNEL_ROWKERNELS_H
 #define MEZZO_PASSES_KERNEL_ROWKERNELS_H

@@ -1,5 +1,4 @@
-//===- PackWeights.cpp - a place for every weight
-//-----------------------------===//
+//===- PackWeights.cpp - a place for every weight -------------------------===//
 //
 // The payload of a weight file is a sequence of parts, each 64-byte aligned. A
 // plain weight is one part, its bytes as they are. A quantized weight is up to
@@ -8,7 +7,7 @@
 // WeightParts.h is the one description of this that the pass and the writer of
 // the file share.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
 

@@ -1,5 +1,4 @@
-//===- WeightParts.cpp - the parts of a weight, and their bytes
-//--------------===//
+//===- WeightParts.cpp - the parts of a weight, and their bytes -----------===//
 
 #include "passes/Layout/WeightParts.h"
 

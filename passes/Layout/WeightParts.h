@@ -1,5 +1,4 @@
-//===- WeightParts.h - the parts of a weight in the weight file
-//--------------===//
+//===- WeightParts.h - the parts of a weight in the weight file -----------===//
 
 #ifndef MEZZO_PASSES_LAYOUT_WEIGHTPARTS_H
 #define MEZZO_PASSES_LAYOUT_WEIGHTPARTS_H

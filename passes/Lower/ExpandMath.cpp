@@ -1,5 +1,4 @@
-//===- ExpandMath.cpp - elementary functions by the programs of lib/Math
-//-----===//
+//===- ExpandMath.cpp - elementary functions by the programs of lib/Math --===//
 
 #include "passes/Passes.h"
 

@@ -1,5 +1,4 @@
-//===- LowerRuntime.cpp - ops that reach the runtime, in LLVM
-//----------------===//
+//===- LowerRuntime.cpp - ops that reach the runtime, in LLVM -------------===//
 
 #include "passes/Lower/LowerRuntime.h"
 

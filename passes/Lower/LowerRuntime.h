@@ -1,5 +1,4 @@
-//===- LowerRuntime.h - ops that reach the runtime, in LLVM
-//------------------===//
+//===- LowerRuntime.h - ops that reach the runtime, in LLVM ---------------===//
 
 #ifndef MEZZO_PASSES_LOWER_LOWERRUNTIME_H
 #define MEZZO_PASSES_LOWER_LOWERRUNTIME_H

@@ -1,5 +1,4 @@
-//===- LowerTile.cpp - `tile` as the target spells it
-//-------------------------===//
+//===- LowerTile.cpp - `tile` as the target spells it ---------------------===//
 
 #include "passes/Passes.h"
 

@@ -1,5 +1,4 @@
-//===- LowerToLLVM.cpp - the LLVM dialect, and the C interface
-//----------------===//
+//===- LowerToLLVM.cpp - the LLVM dialect, and the C interface ------------===//
 
 #include "passes/Passes.h"
 

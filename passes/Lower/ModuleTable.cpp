@@ -1,5 +1,4 @@
-//===- ModuleTable.cpp - the C interface of a compiled model
-//------------------===//
+//===- ModuleTable.cpp - the C interface of a compiled model --------------===//
 //
 // Emits what runtime/abi.h expects: `mezzo_rt_module`, with names, shapes and
 // types of all tensors and two functions,
@@ -11,7 +10,7 @@
 // and the one exported function `<prefix>_api`. The layout of the structs is
 // asserted in runtime/abi.h.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "passes/Lower/LowerRuntime.h"
 

@@ -1,5 +1,4 @@
-//===- PrepareActivations.cpp - what products need of their activations
-//------===//
+//===- PrepareActivations.cpp - what products need of their activations ---===//
 
 #include "passes/Passes.h"
 

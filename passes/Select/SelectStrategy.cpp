@@ -1,5 +1,4 @@
-//===- SelectStrategy.cpp - strategy, tile and layout of every product
-//-------===//
+//===- SelectStrategy.cpp - strategy, tile and layout of every product ----===//
 
 #include "passes/Passes.h"
 

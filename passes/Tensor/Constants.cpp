@@ -1,5 +1,4 @@
-//===- Constants.cpp - reading constants behind values
-//------------------------===//
+//===- Constants.cpp - reading constants behind values --------------------===//
 
 #include "passes/Tensor/Constants.h"
 

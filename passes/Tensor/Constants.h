@@ -1,5 +1,4 @@
-//===- Constants.h - reading constants behind values
-//--------------------------===//
+//===- Constants.h - reading constants behind values ----------------------===//
 
 #ifndef MEZZO_PASSES_TENSOR_CONSTANTS_H
 #define MEZZO_PASSES_TENSOR_CONSTANTS_H

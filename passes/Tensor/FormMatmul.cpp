@@ -1,5 +1,4 @@
-//===- FormMatmul.cpp - products with dequantized weights
-//---------------------===//
+//===- FormMatmul.cpp - products with dequantized weights -----------------===//
 //
 // DequantizeLinear keeps its weight as the model stores it, W[K, N] or W[N, K],
 // with scales of three shapes. A product wants W[N, K] with one scale per row
@@ -7,7 +6,7 @@
 // are and a layout says how to read them; scales and zero points, which are
 // few, are written out in the new order.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
 

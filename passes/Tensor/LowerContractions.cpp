@@ -1,5 +1,4 @@
-//===- LowerContractions.cpp - the order and rounding of plain products
-//-------===//
+//===- LowerContractions.cpp - the order and rounding of plain products ---===//
 
 #include "passes/Passes.h"
 

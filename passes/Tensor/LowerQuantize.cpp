@@ -1,5 +1,4 @@
-//===- LowerQuantize.cpp - quantize and dequantize in arithmetic
-//--------------===//
+//===- LowerQuantize.cpp - quantize and dequantize in arithmetic ----------===//
 
 #include "passes/Passes.h"
 

@@ -1,5 +1,4 @@
-//===- Exec.h - compile a module in this process and run it
-//-------------------===//
+//===- Exec.h - compile a module in this process and run it ---------------===//
 
 #ifndef MEZZO_TEST_EXEC_EXEC_H
 #define MEZZO_TEST_EXEC_EXEC_H

@@ -1,12 +1,11 @@
-//===- ProductTest.cpp - quantized products against the scalar programs
-//-------===//
+//===- ProductTest.cpp - quantized products against the scalar programs ---===//
 //
 // Every compiled product is compared bit for bit (X0) with lib/Golden, over the
 // grid of docs/numbers.md: M in {1, 3, 16, 37}, N and K including primes and
 // non-multiples of tile and group, all groups, all offsets, negative scales, 1
 // to 8 bits. Outputs are poisoned before each run (LoadedModel::run).
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #include "test/exec/Exec.h"
 

@@ -1,5 +1,4 @@
-//===- RowTest.cpp - softmax and norms against the reference
-//-------------------===//
+//===- RowTest.cpp - softmax and norms against the reference --------------===//
 
 #include "test/exec/Exec.h"
 

@@ -1,5 +1,4 @@
-//===- CApi.cpp - errors, texts and options of the C API
-//----------------------===//
+//===- CApi.cpp - errors, texts and options of the C API ------------------===//
 
 #include "tools/driver/CApi.h"
 

@@ -1,5 +1,4 @@
-//===- CApi.h - what the functions of compiler.h have in common
-//---------------===//
+//===- CApi.h - what the functions of compiler.h have in common -----------===//
 //
 // A C function of ours has two layers. The inner one is ordinary code that
 // returns llvm::Error; the outer one, `guarded`, turns whatever happens inside
@@ -15,7 +14,7 @@
 // enough to save their work. A crash on one of MLIR's own threads is not
 // caught.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #ifndef MEZZO_TOOLS_DRIVER_CAPI_H
 #define MEZZO_TOOLS_DRIVER_CAPI_H

@@ -1,5 +1,4 @@
-//===- CApiCompile.cpp - compilation in C
-//-------------------------------------===//
+//===- CApiCompile.cpp - compilation in C ---------------------------------===//
 
 #include "tools/driver/CApi.h"
 

@@ -1,5 +1,4 @@
-//===- CApiLayout.cpp - layouts in C
-//------------------------------------------===//
+//===- CApiLayout.cpp - layouts in C --------------------------------------===//
 
 #include "tools/driver/CApi.h"
 

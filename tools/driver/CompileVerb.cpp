@@ -1,5 +1,4 @@
-//===- CompileVerb.cpp - `mezzo compile`
-//----------------------------------------===//
+//===- CompileVerb.cpp - `mezzo compile` ----------------------------------===//
 
 #include "tools/driver/Verbs.h"
 

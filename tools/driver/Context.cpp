@@ -1,5 +1,4 @@
-//===- Context.cpp - what a compilation needs registered
-//----------------------===//
+//===- Context.cpp - what a compilation needs registered ------------------===//
 
 #include "tools/driver/Context.h"
 

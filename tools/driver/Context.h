@@ -1,5 +1,4 @@
-//===- Context.h - what a compilation needs registered
-//------------------------===//
+//===- Context.h - what a compilation needs registered --------------------===//
 
 #ifndef MEZZO_TOOLS_DRIVER_CONTEXT_H
 #define MEZZO_TOOLS_DRIVER_CONTEXT_H

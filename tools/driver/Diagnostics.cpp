@@ -1,5 +1,4 @@
-//===- Diagnostics.cpp - what the compiler says to people
-//----------------------===//
+//===- Diagnostics.cpp - what the compiler says to people -----------------===//
 
 #include "tools/driver/Diagnostics.h"
 

@@ -1,5 +1,4 @@
-//===- Diagnostics.h - what the compiler says to people
-//------------------------===//
+//===- Diagnostics.h - what the compiler says to people -------------------===//
 
 #ifndef MEZZO_TOOLS_DRIVER_DIAGNOSTICS_H
 #define MEZZO_TOOLS_DRIVER_DIAGNOSTICS_H

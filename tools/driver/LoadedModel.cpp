@@ -1,5 +1,4 @@
-//===- LoadedModel.cpp - a compiled model, opened in this process
-//-------------===//
+//===- LoadedModel.cpp - a compiled model, opened in this process ---------===//
 
 #include "tools/driver/LoadedModel.h"
 

@@ -1,5 +1,4 @@
-//===- LoadedModel.h - a compiled model, opened in this process
-//---------------===//
+//===- LoadedModel.h - a compiled model, opened in this process -----------===//
 
 #ifndef MEZZO_TOOLS_DRIVER_LOADEDMODEL_H
 #define MEZZO_TOOLS_DRIVER_LOADEDMODEL_H

@@ -1,5 +1,4 @@
-//===- ModelHeader.cpp - the C header beside a compiled model
-//-----------------===//
+//===- ModelHeader.cpp - the C header beside a compiled model -------------===//
 
 #include "tools/driver/ModelHeader.h"
 

@@ -1,5 +1,4 @@
-//===- ModelHeader.h - the C header beside a compiled model
-//-------------------===//
+//===- ModelHeader.h - the C header beside a compiled model ---------------===//
 
 #ifndef MEZZO_TOOLS_DRIVER_MODELHEADER_H
 #define MEZZO_TOOLS_DRIVER_MODELHEADER_H

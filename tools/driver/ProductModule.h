@@ -1,5 +1,4 @@
-//===- ProductModule.h - a module of quantized products, without a model
-//------===//
+//===- ProductModule.h - a module of quantized products, without a model --===//
 
 #ifndef MEZZO_TOOLS_DRIVER_PRODUCTMODULE_H
 #define MEZZO_TOOLS_DRIVER_PRODUCTMODULE_H

@@ -1,5 +1,4 @@
-//===- Session.cpp - one compilation, from a model to a file
-//------------------===//
+//===- Session.cpp - one compilation, from a model to a file --------------===//
 
 #include "tools/driver/Session.h"
 

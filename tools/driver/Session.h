@@ -1,5 +1,4 @@
-//===- Session.h - one compilation, from a model to a file
-//--------------------===//
+//===- Session.h - one compilation, from a model to a file ----------------===//
 
 #ifndef MEZZO_TOOLS_DRIVER_SESSION_H
 #define MEZZO_TOOLS_DRIVER_SESSION_H

@@ -1,5 +1,4 @@
-//===- Signature.cpp - inputs and outputs of a model, as JSON
-//-----------------===//
+//===- Signature.cpp - inputs and outputs of a model, as JSON -------------===//
 
 #include "tools/driver/Signature.h"
 

@@ -1,5 +1,4 @@
-//===- Signature.h - inputs and outputs of a model, as JSON
-//-------------------===//
+//===- Signature.h - inputs and outputs of a model, as JSON ---------------===//
 
 #ifndef MEZZO_TOOLS_DRIVER_SIGNATURE_H
 #define MEZZO_TOOLS_DRIVER_SIGNATURE_H

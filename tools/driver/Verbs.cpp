@@ -1,5 +1,4 @@
-//===- Verbs.cpp - the tool around its verbs
-//-----------------------------------===//
+//===- Verbs.cpp - the tool around its verbs ------------------------------===//
 
 #include "tools/driver/Verbs.h"
 

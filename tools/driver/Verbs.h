@@ -1,10 +1,9 @@
-//===- Verbs.h - `mezzo compile | run | bench | inspect | explain`
-//------------===//
+//===- Verbs.h - `mezzo compile | run | bench | inspect | explain` --------===//
 //
 // One file per verb. A verb declares its flags as options of its own
 // subcommand, so `mezzo VERB --help` shows them and nothing else.
 //
-//===------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #ifndef MEZZO_TOOLS_DRIVER_VERBS_H
 #define MEZZO_TOOLS_DRIVER_VERBS_H

@@ -1,5 +1,4 @@
-//===- mezzo-lsp-server.cpp - editors' view of the dialects
-//--------------------===//
+//===- mezzo-lsp-server.cpp - editors' view of the dialects ---------------===//
 
 #include "tools/driver/Context.h"
 

@@ -1,5 +1,4 @@
-//===- mezzo-opt.cpp - passes on IR text
-//--------------------------------------===//
+//===- mezzo-opt.cpp - passes on IR text ----------------------------------===//
 
 #include "tools/driver/Context.h"
 
