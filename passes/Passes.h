@@ -27,7 +27,7 @@ struct PipelineOptions : public mlir::PassPipelineOptions<PipelineOptions> {
       llvm::cl::desc("compute mode of products formed from Q/DQ: float, int"),
       llvm::cl::init("float")};
   Option<std::string> config{*this, "config",
-                             llvm::cl::desc("force a tile: rows,groups,unroll"),
+                             llvm::cl::desc("force knobs: rows=4,groups=2,..."),
                              llvm::cl::init("")};
 };
 

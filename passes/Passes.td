@@ -46,17 +46,18 @@ def SelectStrategy : Pass<"mezzo-select-strategy", "::mlir::ModuleOp"> {
   let summary = "choose strategy, tile and layout of every quantized product";
   let description = [{
     The mode allows strategies, the format needs a layout, and the number of activation rows decides the tile. All uses of a
-    weight read the same bytes. Every choice is a remark. `config` forces one tile for all products, for tests and tuning.
+    weight read the same bytes. Every choice is a remark. `config` forces knobs for all products, for tests and tuning:
+    `rows=2,unroll=4` (see `#mezzo.config`); what it does not name keeps its default.
   }];
-  let options = [Option<"config", "config", "std::string", "\"\"", "force this tile: rows,groups,unroll">];
+  let options = [Option<"config", "config", "std::string", "\"\"", "force knobs: rows=4,groups=2,unroll=2,...">];
   let dependentDialects = ["::mezzo::MezzoDialect"];
 }
 
 def PackWeights : Pass<"mezzo-pack-weights", "::mlir::ModuleOp"> {
   let summary = "give every weight its layout and its place in the weight file";
   let description = [{
-    Decides where the parts of each weight lie (64-byte aligned, codes first, then scales and offsets in panel order) and
-    makes `mezzo.packed_matmul` of `mezzo.matmul`. Bytes are moved later, when the file is written: this pass does
+    Decides where each weight lies (64-byte aligned; the records of a packed one are codes, scales and offsets of a group of
+    a panel) and makes `mezzo.packed_matmul` of `mezzo.matmul`. Bytes are moved later, when the file is written: this pass does
     arithmetic only.
   }];
   let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::tensor::TensorDialect"];
@@ -130,7 +131,8 @@ def LowerTile : Pass<"mezzo-lower-tile", "::mlir::ModuleOp"> {
   let summary = "spell the ops of `tile` as the target does";
   let description = [{What the target has no spelling for is lowered by its definition.}];
   let options = [Option<"target", "target", "std::string", "\"generic\"", "name of the target">];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
+    "::mlir::LLVM::LLVMDialect"];
 }
 
 def LowerToLLVM : Pass<"mezzo-lower-to-llvm", "::mlir::ModuleOp"> {

@@ -99,19 +99,16 @@ struct WeightBufferization
     auto load = cast<Op>(op);
     auto weight = SymbolTable::lookupNearestSymbolFrom<WeightOp>(
         op, load.getWeightAttr());
-    if (!weight.getParts())
+    if (!weight.getPlace())
       return op->emitOpError()
              << "loads " << load.getWeightAttr()
              << ", which has no place yet: run mezzo-pack-weights";
-    SmallVector<Value> views;
-    for (auto [result, offset] :
-         llvm::zip_equal(op->getResults(), *weight.getParts())) {
-      auto type = cast<RankedTensorType>(result.getType());
-      views.push_back(WeightViewOp::create(
-          rewriter, op->getLoc(),
-          MemRefType::get(type.getShape(), type.getElementType()), offset));
-    }
-    replaceOpWithBufferizedValues(rewriter, op, views);
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    Value view = WeightViewOp::create(
+        rewriter, op->getLoc(),
+        MemRefType::get(type.getShape(), type.getElementType()),
+        *weight.getPlace());
+    replaceOpWithBufferizedValues(rewriter, op, view);
     return success();
   }
 };

@@ -42,8 +42,21 @@ namespace mezzo {
 /// context, before bufferization.
 void registerMezzoBufferization(mlir::DialectRegistry &registry);
 
+/// Quantized activations lie in [-127, 127]: -128 has no negative that is a
+/// byte, and one code more is not worth what it costs.
+inline constexpr int64_t ActivationMax = 127;
+
 /// The length rounded up to the four columns that a kernel reads at once.
 inline int64_t padToFour(int64_t length) { return (length + 3) / 4 * 4; }
+
+/// Bytes from one row of quantized activations to the next: groups of `group`
+/// columns, padded to four each, and then an odd number of cache lines, since
+/// rows that lie a multiple of 4096 bytes apart push each other out of a cache.
+inline int64_t quantizedRowLength(int64_t columns, int64_t group) {
+  int64_t groups = (columns + group - 1) / group;
+  int64_t lines = (groups * padToFour(group) + 63) / 64;
+  return 64 * (lines | 1);
+}
 
 } // namespace mezzo
 

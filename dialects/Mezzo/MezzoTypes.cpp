@@ -69,13 +69,26 @@ Layout LayoutAttr::getLayout() const {
 }
 
 LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 StrategyKind strategy, int64_t rows,
-                                 int64_t groups, int64_t unroll) {
-  if (rows < 1 || rows > 16 || groups < 1 || groups > 8 || unroll < 1 ||
-      unroll > 8)
-    return emitError()
-           << "a tile of " << rows << " rows, " << groups
-           << " groups, unrolled " << unroll
-           << " is out of range: rows 1..16, groups 1..8, unroll 1..8";
+                                 StrategyKind, int64_t rows, int64_t groups,
+                                 int64_t unroll, int64_t streams, int64_t block,
+                                 int64_t chunk) {
+  struct Knob {
+    StringRef name;
+    int64_t value, low, high;
+  };
+  for (Knob knob :
+       {Knob{"rows", rows, 1, 16}, Knob{"groups", groups, 1, 8},
+        Knob{"unroll", unroll, 1, 8}, Knob{"streams", streams, 1, 4},
+        Knob{"block", block, 4, 4096}, Knob{"chunk", chunk, 0, 4096}})
+    if (knob.value < knob.low || knob.value > knob.high)
+      return emitError() << "the knob " << knob.name << " is " << knob.value
+                         << ": use " << knob.low << ".." << knob.high;
+  if (block % 4 != 0 || chunk % 4 != 0)
+    return emitError() << "a block of " << block << " and a chunk of " << chunk
+                       << " columns: use multiples of 4";
+  if (chunk != 0 && block % chunk != 0)
+    return emitError() << "a block of " << block
+                       << " columns is cut by chunks of " << chunk
+                       << ": use a multiple of the chunk";
   return success();
 }

@@ -60,17 +60,25 @@ def Mezzo_StrategyAttr : I32EnumAttr<"StrategyKind", "a way to compute a product
 
 def Mezzo_ConfigAttr : AttrDef<Mezzo_Dialect, "Config"> {
   let mnemonic = "config";
-  let summary = "what was chosen for a product: strategy and tile";
+  let summary = "what was chosen for a product: a strategy and its knobs";
   let description = [{
-    `#mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2>`: a register tile of `rows` activation rows by
-    `groups` groups of eight weight rows, the inner loop unrolled `unroll` times. Choices never change a result, only its time.
+    Choices never change a result, only its time. The knobs:
+
+    * `rows`, `groups`: the register tile for many activation rows: so many of them, by so many groups of eight weight rows;
+    * `unroll`: steps of four columns that are written out in a round of the inner loop;
+    * `streams`: panels that are read side by side for one activation row;
+    * `block`: columns of a panel that are decoded together for many activation rows, a multiple of four;
+    * `chunk`: columns whose products are added up in 16-bit lanes before they are widened, a multiple of four that divides
+      `block`; 0 widens every product.
+
+    ```mlir
+    #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2, streams = 2, block = 512, chunk = 64>
+    ```
   }];
   let parameters = (ins
     EnumParameter<Mezzo_StrategyAttr>:$strategy,
-    "int64_t":$rows, "int64_t":$groups, "int64_t":$unroll);
-  let assemblyFormat = [{
-    `<` `strategy` `=` $strategy `,` `rows` `=` $rows `,` `groups` `=` $groups `,` `unroll` `=` $unroll `>`
-  }];
+    "int64_t":$rows, "int64_t":$groups, "int64_t":$unroll, "int64_t":$streams, "int64_t":$block, "int64_t":$chunk);
+  let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
 

@@ -2,6 +2,8 @@
 
 #include "dialects/Mezzo/Mezzo.h"
 
+#include "lib/Layout/Panel.h"
+
 using namespace mlir;
 using namespace mezzo;
 
@@ -64,23 +66,32 @@ LogicalResult MatmulOp::reifyResultShapes(OpBuilder &builder,
 
 LogicalResult PackedMatmulOp::verify() {
   size_t operands = getActivation().size();
-  if (operands != 1 && (getMode() != ComputeMode::Int || operands != 3))
+  size_t prepared = getConfig().getChunk() ? 4 : 3;
+  if (operands != 1 && (getMode() != ComputeMode::Int || operands != prepared))
     return emitOpError()
            << "has " << operands << " activation operands in mode `"
-           << stringifyComputeMode(getMode())
-           << "`: one is needed, or in mode `int` three (codes, scales, sums)";
-  if (getWeight().size() < 2 || getWeight().size() > 3)
-    return emitOpError()
-           << "has " << getWeight().size()
-           << " weight operands: codes, scales and perhaps offsets";
+           << stringifyComputeMode(getMode()) << "` with a chunk of "
+           << getConfig().getChunk()
+           << ": one is needed, or in mode `int` three (codes, scales, sums), "
+              "and pairs where there is a chunk";
   llvm::Expected<Format> format = Format::parse(getFormat());
   if (!format)
     return emitOpError() << llvm::toString(format.takeError());
+  if (llvm::Expected<PanelFields> panel =
+          panelFields(getLayout().getLayout(), format->bits());
+      !panel)
+    return emitOpError() << "has a layout that no kernel reads: "
+                         << llvm::toString(panel.takeError());
   int64_t rows = getRows(), columns = getColumns(), group = getGroup();
   if (rows < 1 || columns < 1 || group < 1)
     return emitOpError() << "is a product with " << rows << "x" << columns
                          << " in groups of " << group
                          << ": at least 1 of each is needed";
+  int64_t longest = 4 * format->stored().exactPairs(ActivationMax);
+  if (getConfig().getChunk() > longest)
+    return emitOpError() << "adds up chunks of " << getConfig().getChunk()
+                         << " columns, but 16 bits hold " << longest
+                         << " columns of " << format->str();
   return success();
 }
 

@@ -104,14 +104,25 @@ LogicalResult QuantizeRowsOp::verify() {
   if (group < 1)
     return emitOpError() << "has a group of " << group
                          << " columns: at least 1 is needed";
-  int64_t groups = llvm::divideCeil(columns, group);
-  if (getCodes().getType().getDimSize(1) != groups * padToFour(group))
+  int64_t groups = llvm::divideCeil(columns, group), chunk = getChunk();
+  if (chunk < 0 || chunk % 4 != 0)
+    return emitOpError() << "has chunks of " << chunk
+                         << " columns: use a multiple of 4, or 0 for none";
+  int64_t length = quantizedRowLength(columns, group);
+  if (getCodes().getType().getDimSize(1) != length)
     return emitOpError() << "has " << getCodes().getType().getDimSize(1)
                          << " columns of codes, but " << groups << " groups of "
-                         << padToFour(group) << " are needed";
+                         << padToFour(group) << " take " << length;
   if (getSums().getType().getDimSize(1) != groups)
     return emitOpError() << "has " << getSums().getType().getDimSize(1)
                          << " sums a row for " << groups << " groups";
+  int64_t pairs =
+      getPairs() ? cast<ShapedType>(getPairs().getType()).getDimSize(1) : 0;
+  int64_t chunks =
+      chunk ? groups * int64_t(llvm::divideCeil(padToFour(group), chunk)) : 0;
+  if (pairs != chunks || bool(getPairs()) != (chunk != 0))
+    return emitOpError() << "has " << pairs << " pairs a row for " << chunks
+                         << " chunks";
   return success();
 }
 
@@ -119,10 +130,11 @@ LogicalResult
 QuantizeRowsOp::reifyResultShapes(OpBuilder &builder,
                                   ReifiedRankedShapedTypeDims &shapes) {
   OpFoldResult rows = sizesOf(builder, getLoc(), getInput())[0];
-  shapes.push_back(
-      {rows, builder.getIndexAttr(getCodes().getType().getDimSize(1))});
-  shapes.push_back({rows});
-  shapes.push_back(
-      {rows, builder.getIndexAttr(getSums().getType().getDimSize(1))});
+  for (Type type : getResultTypes()) {
+    auto shaped = cast<ShapedType>(type);
+    shapes.push_back({rows});
+    if (shaped.getRank() == 2)
+      shapes.back().push_back(builder.getIndexAttr(shaped.getDimSize(1)));
+  }
   return success();
 }

@@ -111,7 +111,7 @@ LogicalResult LoadPackedOp::verifySymbolUses(SymbolTableCollection &symbols) {
   FailureOr<WeightOp> weight = lookupWeight(*this, getWeightAttr(), symbols);
   if (failed(weight))
     return failure();
-  if (!weight->getParts())
+  if (!weight->getPlace())
     return emitOpError()
            << "loads " << getWeightAttr()
            << ", which has no packed layout yet: run mezzo-pack-weights";

@@ -13,7 +13,7 @@ def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
     optional `permutation` [K] of the columns: column j multiplies activation `permutation[j]`.
 
     Bytes are resources that point into the mapped model file; they are neither copied nor printed. `passes/Layout` adds
-    `packed`, the layout in which the kernels read the codes, and the offsets of the parts in the weight file. Packing
+    `packed`, the layout in which the kernels read the codes, and `place`, the offset of its bytes in the weight file. Packing
     happens when the file is written, one weight after the other.
 
     ```mlir
@@ -25,7 +25,7 @@ def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, ElementsAttr:$data,
     OptionalAttr<StrAttr>:$spec, OptionalAttr<I64Attr>:$group, OptionalAttr<Mezzo_LayoutAttr>:$layout,
     OptionalAttr<ElementsAttr>:$scales, OptionalAttr<ElementsAttr>:$offsets, OptionalAttr<ElementsAttr>:$permutation,
-    OptionalAttr<Mezzo_LayoutAttr>:$packed, OptionalAttr<DenseI64ArrayAttr>:$parts);
+    OptionalAttr<Mezzo_LayoutAttr>:$packed, OptionalAttr<I64Attr>:$place);
   let assemblyFormat = "$sym_name attr-dict";
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type,
     "::mlir::ElementsAttr":$data), [{
@@ -55,14 +55,14 @@ def Mezzo_LoadWeightOp : Mezzo_Op<"load_weight", [Pure, DeclareOpInterfaceMethod
 }
 
 def Mezzo_LoadPackedOp : Mezzo_Op<"load_packed", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "a packed weight as flat arrays: bytes of codes, scales, offsets";
+  let summary = "a packed weight as the kernels read it: one array of bytes";
   let description = [{
-    The parts of a weight as the kernels read them, each 64-byte aligned: codes in the `packed` layout, then scales and
-    offsets in the order [panel][group][row], padded rows having scale 0.
+    A sequence of records, [panel][group], each the codes of a group in the `packed` layout, then the scales of the panel's
+    rows, then their offsets (`PanelRecord` of `lib/Layout`). Padded rows have scale 0. The array is 64-byte aligned.
   }];
   let arguments = (ins FlatSymbolRefAttr:$weight);
-  let results = (outs Variadic<1DTensorOf<[I8, I16, F32, F16, BF16]>>:$results);
-  let assemblyFormat = "$weight attr-dict `:` type($results)";
+  let results = (outs 1DTensorOf<[I8]>:$bytes);
+  let assemblyFormat = "$weight attr-dict `:` type($bytes)";
 }
 
 #endif // MEZZO_DIALECTS_MEZZO_WEIGHTOPS_TD

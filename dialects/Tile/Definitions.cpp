@@ -48,32 +48,63 @@ struct DefineField : OpRewritePattern<FieldOp> {
   }
 };
 
-//   tile.dot %acc, %u, %s
+/// Byte `index` of every lane, brought to the lane's low end and extended: two
+/// shifts, the second one arithmetic or logical.
+Value byteOfLanes(PatternRewriter &rewriter, Location loc, Value lanes,
+                  int64_t index, bool isSigned) {
+  Type type = lanes.getType();
+  int64_t width = cast<VectorType>(type).getElementTypeBitWidth();
+  Value up = arith::ShLIOp::create(
+      rewriter, loc, lanes, splat(rewriter, loc, type, width - 8 - 8 * index));
+  Value by = splat(rewriter, loc, type, width - 8);
+  if (isSigned)
+    return arith::ShRSIOp::create(rewriter, loc, up, by);
+  return arith::ShRUIOp::create(rewriter, loc, up, by);
+}
+
+//   tile.dot %acc, %c in [low, high], %a       (or dot_pairs, two bytes a lane)
 //   -->
-//   for each byte j of a lane: acc += zext(u.j) * sext(s.j)
-struct DefineDot : OpRewritePattern<DotOp> {
+//   for each byte j of a lane: acc += ext(c.j) * sext(a.j)
+template <typename Op>
+struct DefineProduct : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto lanes = cast<VectorType>(op.getType());
+    Value c = vector::BitCastOp::create(rewriter, loc, lanes, op.getCodes());
+    Value a =
+        vector::BitCastOp::create(rewriter, loc, lanes, op.getActivations());
+    Value sum = op.getAcc();
+    for (int64_t byte = 0; byte < lanes.getElementTypeBitWidth() / 8; ++byte) {
+      Value code = byteOfLanes(rewriter, loc, c, byte, op.getLow() < 0);
+      Value activation = byteOfLanes(rewriter, loc, a, byte, true);
+      sum = arith::AddIOp::create(
+          rewriter, loc, sum,
+          arith::MulIOp::create(rewriter, loc, code, activation));
+    }
+    rewriter.replaceOp(op, sum);
+    return success();
+  }
+};
+
+//   tile.add_pairs %acc, %w
+//   -->
+//   acc + sext(low word of each lane) + sext(high word)
+struct DefineAddPairs : OpRewritePattern<AddPairsOp> {
   using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(DotOp op,
+  LogicalResult matchAndRewrite(AddPairsOp op,
                                 PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     Type lanes = op.getType();
-    Value u = vector::BitCastOp::create(rewriter, loc, lanes, op.getU());
-    Value s = vector::BitCastOp::create(rewriter, loc, lanes, op.getS());
-    Value sum = op.getAcc();
-    for (int64_t byte = 0; byte < 4; ++byte) {
-      Value left = arith::ShRUIOp::create(
-          rewriter, loc, u, splat(rewriter, loc, lanes, 8 * byte));
-      left = arith::AndIOp::create(rewriter, loc, left,
-                                   splat(rewriter, loc, lanes, 255));
-      Value right = arith::ShLIOp::create(
-          rewriter, loc, s, splat(rewriter, loc, lanes, 24 - 8 * byte));
-      right = arith::ShRSIOp::create(rewriter, loc, right,
-                                     splat(rewriter, loc, lanes, 24));
-      sum = arith::AddIOp::create(
-          rewriter, loc, sum,
-          arith::MulIOp::create(rewriter, loc, left, right));
-    }
-    rewriter.replaceOp(op, sum);
+    Value words =
+        vector::BitCastOp::create(rewriter, loc, lanes, op.getWords());
+    Value half = splat(rewriter, loc, lanes, 16);
+    Value low = arith::ShRSIOp::create(
+        rewriter, loc, arith::ShLIOp::create(rewriter, loc, words, half), half);
+    Value high = arith::ShRSIOp::create(rewriter, loc, words, half);
+    Value sum = arith::AddIOp::create(rewriter, loc, op.getAcc(), low);
+    rewriter.replaceOpWithNewOp<arith::AddIOp>(op, sum, high);
     return success();
   }
 };
@@ -105,6 +136,6 @@ struct DefineBroadcastGroup : OpRewritePattern<BroadcastGroupOp> {
 } // namespace
 
 void mezzo::tile::populateDefinitionPatterns(RewritePatternSet &patterns) {
-  patterns.add<DefineField, DefineDot, DefineBroadcastGroup>(
-      patterns.getContext());
+  patterns.add<DefineField, DefineProduct<DotOp>, DefineProduct<DotPairsOp>,
+               DefineAddPairs, DefineBroadcastGroup>(patterns.getContext());
 }

@@ -32,17 +32,48 @@ OpFoldResult FieldOp::fold(FoldAdaptor) {
   return {};
 }
 
+/// Codes and activations that `dot` and `dot_pairs` share: `bytes` for each of
+/// `lanes` accumulators, and declared ranges that bytes can have.
+static LogicalResult verifyProduct(Operation *op, Type codes, Type acc,
+                                   int64_t bytesPerLane, int64_t low,
+                                   int64_t high, int64_t amax) {
+  int64_t bytes = cast<VectorType>(codes).getNumElements(),
+          lanes = cast<VectorType>(acc).getNumElements();
+  if (bytes != bytesPerLane * lanes)
+    return op->emitOpError()
+           << "adds " << bytes << " products to " << lanes
+           << " lanes: " << bytesPerLane << " products a lane are needed";
+  bool unsignedCodes = low >= 0 && high <= 255,
+       signedCodes = low >= -128 && high <= 127;
+  if (low > high || !(unsignedCodes || signedCodes) || amax < 0 || amax > 128)
+    return op->emitOpError() << "declares codes in [" << low << ", " << high
+                             << "] and |activations| <= " << amax
+                             << ", but bytes hold 0..255 or -128..127";
+  return success();
+}
+
 LogicalResult DotOp::verify() {
-  auto u = cast<VectorType>(getU().getType()),
-       acc = cast<VectorType>(getAcc().getType());
-  if (u.getNumElements() != 4 * acc.getNumElements())
-    return emitOpError() << "adds " << u.getNumElements() << " products to "
-                         << acc.getNumElements()
-                         << " lanes: four products a lane are needed";
-  if (getUmax() < 0 || getUmax() > 255 || getSmax() < 0 || getSmax() > 128)
-    return emitOpError() << "declares u <= " << getUmax()
-                         << " and |s| <= " << getSmax()
-                         << ", but bytes hold 0..255 and -128..127";
+  return verifyProduct(*this, getCodes().getType(), getAcc().getType(), 4,
+                       getLow(), getHigh(), getAmax());
+}
+
+LogicalResult DotPairsOp::verify() {
+  if (failed(verifyProduct(*this, getCodes().getType(), getAcc().getType(), 2,
+                           getLow(), getHigh(), getAmax())))
+    return failure();
+  int64_t largest = 2 * std::max(-getLow(), getHigh()) * getAmax();
+  if (largest > INT16_MAX)
+    return emitOpError() << "adds two products of up to " << largest / 2
+                         << ", which 16 bits do not hold: use `tile.dot`";
+  return success();
+}
+
+LogicalResult AddPairsOp::verify() {
+  int64_t words = cast<VectorType>(getWords().getType()).getNumElements(),
+          lanes = cast<VectorType>(getAcc().getType()).getNumElements();
+  if (words != 2 * lanes)
+    return emitOpError() << "adds " << words << " words to " << lanes
+                         << " lanes: two words a lane are needed";
   return success();
 }
 

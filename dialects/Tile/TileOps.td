@@ -22,6 +22,7 @@ def Tile_Dialect : Dialect {
 class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits>;
 
 def Tile_Bytes : FixedVectorOfRankAndType<[1], [I8]>;
+def Tile_Words : FixedVectorOfRankAndType<[1], [I16]>;
 def Tile_Lanes : FixedVectorOfRankAndType<[1], [I32]>;
 
 def Tile_FieldOp : Tile_Op<"field", [Pure, SameOperandsAndResultType]> {
@@ -40,18 +41,57 @@ def Tile_FieldOp : Tile_Op<"field", [Pure, SameOperandsAndResultType]> {
   let hasFolder = 1;
 }
 
-def Tile_DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>, AllTypesMatch<["u", "s"]>]> {
+class Tile_CodeProduct<string mnemonic, list<Trait> traits> : Tile_Op<mnemonic, !listconcat([Pure,
+    AllTypesMatch<["acc", "result"]>, AllTypesMatch<["codes", "activations"]>], traits)> {
+  let assemblyFormat = [{
+    $acc `,` $codes `in` `[` $low `,` $high `]` `,` $activations `amax` `=` $amax attr-dict `:` type($codes) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_DotOp : Tile_CodeProduct<"dot", []> {
   let summary = "groups of four products of bytes, added to int32 lanes";
   let description = [{
-    `acc[i] + sum over j < 4 of u[4i + j] * s[4i + j]`, with `u` unsigned and `s` signed. `umax` and `smax` bound the operands:
-    0 <= u <= umax and |s| <= smax. A spelling may only use instructions that are exact within these bounds
-    (`vpmaddubsw` saturates at 2 * umax * smax > 32767); nothing else may decide.
+    `acc[i] + sum over j < 4 of codes[4i + j] * activations[4i + j]`. Activations are signed. Codes are signed where `low` is
+    negative and unsigned else; they lie in [`low`, `high`], and |activations| <= `amax`. A spelling may only use instructions
+    that are exact within these bounds (`vpmaddubsw` saturates where 2 * high * amax > 32767); nothing else may decide.
+
+    ```mlir
+    %r = tile.dot %acc, %c in [-128, 127], %a amax = 127 : vector<32xi8> -> vector<8xi32>
+    ```
   }];
-  let arguments = (ins Tile_Lanes:$acc, Tile_Bytes:$u, Tile_Bytes:$s, I64Attr:$umax, I64Attr:$smax);
+  let arguments = (ins Tile_Lanes:$acc, Tile_Bytes:$codes, Tile_Bytes:$activations, SI64Attr:$low, SI64Attr:$high, I64Attr:$amax);
   let results = (outs Tile_Lanes:$result);
-  let assemblyFormat = [{
-    $acc `,` $u `,` $s `umax` `=` $umax `smax` `=` $smax attr-dict `:` type($u) `->` type($result)
+}
+
+def Tile_DotPairsOp : Tile_CodeProduct<"dot_pairs", []> {
+  let summary = "pairs of products of bytes, added to int16 lanes modulo 2^16";
+  let description = [{
+    `acc[i] + codes[2i] * activations[2i] + codes[2i + 1] * activations[2i + 1]` modulo 2^16, with operands as in `dot`. One
+    sum of two products must fit in 16 bits (2 * max|codes| * amax <= 32767, verified); the running sum may wrap on the way,
+    since only its end counts: who adds up more terms answers for the range of the end. On machines that multiply bytes in
+    pairs this is half the work of `dot`.
+
+    ```mlir
+    %r = tile.dot_pairs %acc, %c in [0, 15], %a amax = 127 : vector<32xi8> -> vector<16xi16>
+    ```
   }];
+  let arguments = (ins Tile_Words:$acc, Tile_Bytes:$codes, Tile_Bytes:$activations, SI64Attr:$low, SI64Attr:$high, I64Attr:$amax);
+  let results = (outs Tile_Words:$result);
+}
+
+def Tile_AddPairsOp : Tile_Op<"add_pairs", [Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "pairs of int16 lanes, added to int32 lanes";
+  let description = [{
+    `acc[i] + words[2i] + words[2i + 1]`, with signed words: what ends a run of `dot_pairs`.
+
+    ```mlir
+    %r = tile.add_pairs %acc, %w : vector<16xi16> -> vector<8xi32>
+    ```
+  }];
+  let arguments = (ins Tile_Lanes:$acc, Tile_Words:$words);
+  let results = (outs Tile_Lanes:$result);
+  let assemblyFormat = "$acc `,` $words attr-dict `:` type($words) `->` type($result)";
   let hasVerifier = 1;
 }
 

@@ -94,7 +94,7 @@ typedef struct mezzo_compile_options {
   const char *compute;  /**< "float" or "int"; NULL: what the model says */
   const char *strategy; /**< of all products: "dequant", "native_dot"; NULL:
                              the compiler's choice */
-  const char *tile;     /**< of all products: "rows,groups,unroll" */
+  const char *tile;     /**< of all products: "rows=4,groups=2,..." */
   const char *prefix;   /**< of the exported symbol; NULL: output's name */
   const char *weights;  /**< "embed", "file" or "auto" */
   const mezzo_dim_size *dims;

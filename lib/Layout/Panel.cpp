@@ -37,6 +37,19 @@ static Expected<int64_t> checkShape(const Layout &layout) {
   return rows;
 }
 
+PanelRecord mezzo::panelRecord(const PanelFields &panel, int64_t group,
+                               int64_t scaleBytes, int64_t offsetBytes) {
+  PanelRecord record;
+  record.steps = divideCeil(group, int64_t(PanelFields::ColumnsPerStep));
+  record.scales = record.steps * panel.stepBytes();
+  record.offsets = record.scales + panel.rowsPerPanel * scaleBytes;
+  record.bytes = alignTo(record.offsets + panel.rowsPerPanel * offsetBytes,
+                         PanelRecord::Alignment);
+  if (offsetBytes == 0)
+    record.offsets = record.bytes;
+  return record;
+}
+
 Expected<PanelFields> mezzo::panelFields(const Layout &layout, unsigned bits) {
   constexpr int64_t Rows = PanelFields::RowsPerGroup,
                     Columns = PanelFields::ColumnsPerStep,

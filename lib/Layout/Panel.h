@@ -38,6 +38,24 @@ struct PanelFields {
   unsigned stepBytes() const { return vectorsPerStep * VectorBytes; }
 };
 
+/// Where one group of one panel lies in a packed weight. A weight is a sequence
+/// of records, [panel][group]; a record is the group's codes (`steps` steps of
+/// the panel), then the scales of the panel's rows, then their offsets, if any.
+/// So a kernel that walks a panel reads one stream of memory.
+struct PanelRecord {
+  static constexpr int64_t Alignment = 32;
+
+  int64_t steps;   ///< of four columns; the last one may be padded
+  int64_t scales;  ///< byte offset of the scales in the record
+  int64_t offsets; ///< byte offset of the offsets; `bytes` where there are none
+  int64_t bytes;   ///< of a whole record, a multiple of Alignment
+};
+
+/// The record of a group of `group` columns whose scales and offsets take
+/// `scaleBytes` and `offsetBytes` each; offsetBytes = 0: there are none.
+PanelRecord panelRecord(const PanelFields &panel, int64_t group,
+                        int64_t scaleBytes, int64_t offsetBytes);
+
 /// Derives the fields of a layout with axes n, (g,) k, b for codes of `bits`
 /// bits by evaluating it at every position of a step. Fails, naming the first
 /// position that lies elsewhere, where the layout is not of panel form.

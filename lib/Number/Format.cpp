@@ -293,6 +293,24 @@ Format::Affine Format::affine() const {
   llvm_unreachable("not an integer format");
 }
 
+Format::Stored Format::stored() const {
+  Affine map = affine();
+  Stored stored{map.scale, map.offset, map.flip, 0, (1 << bits_) - 1};
+  if (bits_ == 8) { // u - 128 is u with its top bit flipped, read as signed
+    stored.offset += 128 * map.scale;
+    stored.flip ^= 128;
+    stored.low -= 128;
+    stored.high -= 128;
+  }
+  return stored;
+}
+
+int64_t Format::Stored::exactPairs(int32_t amax) const {
+  int32_t largest = std::max(high - centre(), centre() - low);
+  int32_t pairs = INT16_MAX / (2 * largest * amax);
+  return pairs ? llvm::bit_floor(uint32_t(pairs)) : 0;
+}
+
 std::vector<float> Format::planeWeights() const {
   // Without the flip, two's complement is a sum over bits of its own: the top
   // bit counts negative.

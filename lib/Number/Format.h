@@ -94,6 +94,27 @@ public:
   };
   Affine affine() const;
 
+  /// How packed weights hold the codes of an integer format, one byte each once
+  /// they are unpacked: value = scale * c + offset, c in [low, high]. The byte
+  /// c is `raw ^ flip`, unsigned up to seven bits and signed for eight, so that
+  /// every c is a signed byte and also, but for eight bits, an unsigned one:
+  /// instructions that multiply bytes want the one or the other. [low, high] is
+  /// what the bits can hold, not the declared range: nobody has looked at the
+  /// codes of a model.
+  struct Stored {
+    int32_t scale, offset;
+    uint32_t flip;
+    int32_t low, high;
+    bool isSigned() const { return low < 0; }
+    /// The number in the middle: |c - centre()| is as small as can be.
+    int32_t centre() const { return isSigned() ? 0 : (low + high + 1) / 2; }
+    /// How many pairs of products, centred codes by activations of at most
+    /// `amax` in magnitude, a 16-bit lane holds whatever their signs; rounded
+    /// down to a power of two. 0 where it does not hold one.
+    int64_t exactPairs(int32_t amax) const;
+  };
+  Stored stored() const;
+
   /// w_b of C(raw) = sum_b w_b * raw_b + c, b = 0 first. Integer formats only.
   std::vector<float> planeWeights() const;
   /// c of the same sum.

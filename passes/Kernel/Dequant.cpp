@@ -4,182 +4,211 @@
 // y = fma(s, d, y). The order is the promise; lanes run over rows of the
 // weight, so it costs nothing.
 //
+// Decoding. A column of a step is one byte of every int32 lane, and a code is
+// some bits of that byte. Where they lie together, at bit t of the lane, no
+// shift and no conversion is needed: put into the mantissa of a float whose
+// unit in place t is 1, they are a number,
+//
+//     (word & mask << t) | bits of 2^(23-t)   =   2^(23-t) + c
+//
+// exactly, and one exact subtraction of 2^(23-t) + z - offset leaves C(q) - z.
+// Bytes 2 and 3 are brought to the place of bytes 0 and 1 first, together, so
+// that the code ends below the exponent.
+//
 //===----------------------------------------------------------------------===//
 
 #include "passes/Kernel/ProductKernel.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mezzo;
 
 namespace {
 
-/// Writes the steps of one group for one register tile.
-class DequantGroup {
-public:
-  DequantGroup(ImplicitLocOpBuilder &builder, const ProductArguments &arguments,
-               const GroupTile &tile)
-      : builder(builder), arguments(arguments), tile(tile) {}
+constexpr int64_t Columns = PanelFields::ColumnsPerStep;
 
-  Accumulators run(Accumulators y);
+/// Decodes the codes of one row group in one step.
+class Decoder {
+public:
+  /// `zeros`: what Dequant::decodeContext gives.
+  Decoder(KernelBuilder &builder, const ProductFacts &facts, Value zeros)
+      : builder(builder), facts(facts), code(facts.code), zeros(zeros),
+        integers(builder.lanesOf(builder.getI32Type())),
+        floats(builder.lanesOf(builder.getF32Type())) {}
+
+  /// C(q) - z in columns 0 to 3 of codes that are `width` bits at bit `shift`
+  /// of each byte.
+  Values run(Value bytes, unsigned shift, unsigned width);
 
 private:
-  Accumulators step(Value index, Accumulators d, ValueRange lanesInStep);
-  Value decode(ArrayRef<Value> vectors, unsigned position, Value lane);
-  Value splat(Value scalar) {
-    return vector::BroadcastOp::create(builder, lanesOf(scalar.getType()),
-                                       scalar);
-  }
+  Value column(Value words, unsigned place, unsigned width);
+  Value minusZero(Value value, float exact);
 
-  ImplicitLocOpBuilder &builder;
-  const ProductArguments &arguments;
-  const GroupTile &tile;
-  SmallVector<Value>
-      zeros; ///< per row group: z as i32, or f32 where it is a float, or null
-  Value firstColumn;
+  KernelBuilder &builder;
+  const ProductFacts &facts;
+  const Format::Stored &code;
+  Value zeros;
+  VectorType integers, floats;
 };
 
-/// float(C(q) - z) of column `lane` of a step, for eight rows. A column is a
-/// byte of each int32 lane, so one shift brings a field down, whatever its
-/// width; pieces of a code are or-ed together.
-Value DequantGroup::decode(ArrayRef<Value> vectors, unsigned position,
-                           Value lane) {
-  VectorType i32 = lanesOf(builder.getI32Type());
-  Value code;
-  for (const Field &field : arguments.panel.fields[tile.groups[position]]) {
-    Value words = vector::BitCastOp::create(builder, i32, vectors[field.unit]);
-    Value shift = arith::AddIOp::create(
-        builder,
-        arith::MulIOp::create(builder, lane,
-                              arith::ConstantIntOp::create(builder, 8, 32))
-            .getResult(),
-        arith::ConstantIntOp::create(builder, field.shift, 32));
-    Value bits = arith::ShRUIOp::create(builder, words, splat(shift));
-    bits = arith::AndIOp::create(builder, bits,
-                                 splatI32(builder, (1 << field.width) - 1));
-    if (field.codeBit != 0)
-      bits = arith::ShLIOp::create(builder, bits,
-                                   splatI32(builder, field.codeBit));
-    code = code ? arith::OrIOp::create(builder, code, bits).getResult() : bits;
+/// value - (exact + t), where t is what a stored code is away from C(q) - z:
+/// z - offset, or -offset where there is no integer zero. All of it are
+/// integers below 2^24.
+Value Decoder::minusZero(Value value, float exact) {
+  Value subtrahend;
+  if (!facts.hasIntegerZeros())
+    subtrahend = builder.splatFloat(floats, exact - float(code.offset));
+  else if (exact == 0)
+    subtrahend = zeros;
+  else
+    subtrahend = arith::AddFOp::create(builder, zeros,
+                                       builder.splatFloat(floats, exact));
+  return arith::SubFOp::create(builder, value, subtrahend);
+}
+
+Value Decoder::column(Value words, unsigned place, unsigned width) {
+  float unit = float(int64_t(1) << (23 - place));
+  uint32_t mask = ((1u << width) - 1) << place;
+  uint32_t magic = uint32_t(127 + 23 - place) << 23;
+  if (code.isSigned()) { // c + 128 instead of c: the top bit flipped
+    magic |= 128u << place;
+    unit += 128;
   }
-  if (arguments.affine.scale != 1)
-    code = arith::MulIOp::create(builder, code,
-                                 splatI32(builder, arguments.affine.scale));
-  Value zero = zeros[position];
-  bool integerZero =
-      zero && cast<VectorType>(zero.getType()).getElementType().isInteger();
-  if (integerZero) // holds z minus the offset of the format: one subtraction
-    code = arith::SubIOp::create(builder, code, zero);
-  else if (arguments.affine.offset != 0)
-    code = arith::AddIOp::create(builder, code,
-                                 splatI32(builder, arguments.affine.offset));
-  Value value =
-      arith::SIToFPOp::create(builder, lanesOf(builder.getF32Type()), code);
-  if (zero && !integerZero)
-    value = arith::SubFOp::create(builder, value, zero);
+  Value bits =
+      arith::AndIOp::create(builder, words, builder.splat(integers, mask));
+  bits = arith::XOrIOp::create(builder, bits, builder.splat(integers, magic));
+  Value value = builder.bitcast(floats, bits);
+  if (code.scale == 1) {
+    value = minusZero(value, unit);
+  } else { // 2c - t: the scale first, exactly
+    value =
+        arith::SubFOp::create(builder, value, builder.splatFloat(floats, unit));
+    value = arith::MulFOp::create(builder, value,
+                                  builder.splatFloat(floats, code.scale));
+    value = minusZero(value, 0);
+  }
+  if (facts.hasFloatZeros()) // fl(C(q) - z), the one rounding there is
+    value = arith::SubFOp::create(builder, value, zeros);
   return value;
 }
 
-/// The columns `lanesInStep` of step `index`: every code is decoded once and
-/// used for all rows of the tile.
-Accumulators DequantGroup::step(Value index, Accumulators d,
-                                ValueRange lanesInStep) {
-  SmallVector<Value> vectors = loadStep(builder, arguments, tile, index);
-  Value column = arith::AddIOp::create(
-      builder, firstColumn,
-      arith::MulIOp::create(builder, index,
-                            indexConstant(builder, PanelFields::ColumnsPerStep))
-          .getResult());
-  for (Value lane : lanesInStep) {
-    Value at = arith::AddIOp::create(
-        builder, column,
-        arith::IndexCastOp::create(builder, builder.getIndexType(), lane)
-            .getResult());
-    SmallVector<Value> inputs;
-    for (Value row : tile.rows)
-      inputs.push_back(splat(memref::LoadOp::create(
-          builder, arguments.activations[0], ValueRange{row, at})));
-    for (unsigned position = 0; position < tile.groups.size(); ++position) {
-      Value value = decode(vectors, position, lane);
-      for (unsigned row = 0; row < tile.rows.size(); ++row) {
-        Value &sum = d[row * tile.groups.size() + position];
-        sum = math::FmaOp::create(builder, value, inputs[row], sum);
-      }
-    }
-  }
-  return d;
-}
-
-Accumulators DequantGroup::run(Accumulators y) {
-  for (unsigned group : tile.groups) {
-    Value zero;
-    if (hasIntegerZeros(arguments)) {
-      zero = loadGroupIntegers(builder, arguments.offsets, tile, group);
-      if (arguments.affine.offset != 0)
-        zero = arith::SubIOp::create(
-            builder, zero, splatI32(builder, arguments.affine.offset));
-    } else if (hasFloatZeros(arguments)) {
-      zero = loadGroupFloats(builder, arguments.offsets, tile, group);
-    }
-    zeros.push_back(zero);
-  }
-  firstColumn =
-      arith::MulIOp::create(builder, tile.group, arguments.groupLength);
-  Value left = arith::SubIOp::create(builder, arguments.columns, firstColumn);
-  Value length = arith::MinUIOp::create(builder, left, arguments.groupLength);
-  Value four = indexConstant(builder, PanelFields::ColumnsPerStep);
-  Value whole = arith::DivUIOp::create(builder, length, four);
-  Value rest = arith::RemUIOp::create(builder, length, four);
-
-  Value none = arith::ConstantOp::create(
-      builder, builder.getZeroAttr(lanesOf(builder.getF32Type())));
-  Accumulators d(y.size(), none);
-  SmallVector<Value> lanes;
-  for (int64_t lane = 0; lane < PanelFields::ColumnsPerStep; ++lane)
-    lanes.push_back(arith::ConstantIntOp::create(builder, lane, 32));
-  d = accumulateUnrolled(builder, whole, tile.unroll, std::move(d),
-                         [&](Value index, Accumulators carried) {
-                           return step(index, std::move(carried), lanes);
-                         });
-  // A group whose length is no multiple of four ends inside a step. Padding it
-  // with zeros would be wrong: adding +0 turns a sum of -0 into +0.
-  d = accumulateOver(builder, indexConstant(builder, 0), rest, 1, std::move(d),
-                     [&](Value index, Accumulators carried) {
-                       Value lane = arith::IndexCastOp::create(
-                           builder, builder.getI32Type(), index);
-                       return step(whole, std::move(carried), lane);
-                     });
-
-  for (auto [position, group] : llvm::enumerate(tile.groups)) {
-    Value scale = loadGroupFloats(builder, arguments.scales, tile, group);
-    for (unsigned row = 0; row < tile.rows.size(); ++row) {
-      Value &sum = y[row * tile.groups.size() + position];
-      sum = math::FmaOp::create(builder, scale,
-                                d[row * tile.groups.size() + position], sum);
-    }
-  }
-  return y;
+Values Decoder::run(Value bytes, unsigned shift, unsigned width) {
+  Value low = builder.bitcast(integers, bytes);
+  Value high =
+      arith::ShRUIOp::create(builder, low, builder.splat(integers, 16));
+  Values columns;
+  for (unsigned byte = 0; byte < Columns; ++byte)
+    columns.push_back(
+        column(byte < 2 ? low : high, byte % 2 * 8 + shift, width));
+  return columns;
 }
 
 struct Dequant : ProductStrategy {
-  ConfigAttr defaultConfig(MLIRContext *context, int64_t m,
-                           const PanelFields &panel) const override {
-    // Four rows by two groups keep eight sums, two decoded vectors and the
-    // broadcasts in sixteen registers.
-    int64_t rows = m == 1 ? 1 : 4;
-    return ConfigAttr::get(context, StrategyKind::Dequant, rows,
-                           std::min<int64_t>(2, panel.fields.size()), 1);
+  ConfigAttr defaultConfig(MLIRContext *context, const Format &format,
+                           const PanelFields &panel) const override;
+
+  unsigned vectorsPerStep() const override { return Columns; }
+  bool readsPacked(const ProductFacts &) const override { return false; }
+  /// Adding +0 turns a sum of -0 into +0.
+  bool ignoresPadding() const override { return false; }
+  Type sumElement(Builder &builder) const override {
+    return builder.getF32Type();
   }
-  Accumulators groupStep(ImplicitLocOpBuilder &builder,
-                         const ProductArguments &arguments,
-                         const GroupTile &tile, Accumulators y) const override {
-    return DequantGroup(builder, arguments, tile).run(std::move(y));
-  }
+
+  Value decodeContext(KernelBuilder &builder, const ProductFacts &facts,
+                      Value weight, RowGroupRecord at) const override;
+  Values decode(KernelBuilder &builder, const ProductFacts &facts,
+                ArrayRef<Value> packed, unsigned rowGroup,
+                Value context) const override;
+  Values accumulate(KernelBuilder &builder, const ProductFacts &facts,
+                    const ProductOperands &operands, const Segment &segment,
+                    Values sums) const override;
+  Values finish(KernelBuilder &builder, const ProductFacts &facts,
+                const ProductOperands &operands, ArrayRef<Value> rows,
+                Value group, RowGroupRecord at, ArrayRef<Value> sums,
+                Values y) const override;
 };
+
+ConfigAttr Dequant::defaultConfig(MLIRContext *context, const Format &,
+                                  const PanelFields &panel) const {
+  int64_t rowGroups = panel.fields.size();
+  int64_t columns = DecodedBytes / (rowGroups * PanelFields::VectorBytes);
+  return ConfigAttr::get(context, StrategyKind::Dequant, /*rows=*/4,
+                         /*groups=*/2, /*unroll=*/1, /*streams=*/2,
+                         /*block=*/columns, /*chunk=*/0);
+}
+
+/// Zeros as floats: of integer zeros less the format's offset, which is what
+/// is subtracted from the stored code.
+Value Dequant::decodeContext(KernelBuilder &builder, const ProductFacts &facts,
+                             Value weight, RowGroupRecord at) const {
+  if (facts.hasFloatZeros())
+    return loadFloatZeros(builder, facts, weight, at);
+  if (!facts.hasIntegerZeros())
+    return Value();
+  return arith::SIToFPOp::create(builder, builder.lanesOf(builder.getF32Type()),
+                                 loadIntegerZeros(builder, facts, weight, at));
+}
+
+Values Dequant::decode(KernelBuilder &builder, const ProductFacts &facts,
+                       ArrayRef<Value> packed, unsigned rowGroup,
+                       Value context) const {
+  ArrayRef<Field> fields = facts.panel.fields[rowGroup];
+  Decoder decoder(builder, facts, context);
+  if (fields.size() == 1)
+    return decoder.run(packed[fields[0].unit], fields[0].shift,
+                       fields[0].width);
+  return decoder.run(gatherCode(builder, facts, packed, rowGroup), 0,
+                     facts.panel.bits);
+}
+
+Values Dequant::accumulate(KernelBuilder &builder, const ProductFacts &facts,
+                           const ProductOperands &operands,
+                           const Segment &segment, Values sums) const {
+  Value firstColumn = builder.add(builder.mul(segment.group, facts.group),
+                                  builder.mul(segment.firstStep, Columns));
+  auto addStep = [&](Value step, unsigned position, int64_t columns,
+                     Values carried) {
+    Values codes = segment.codes(step, position);
+    for (int64_t column = 0; column < columns; ++column) {
+      Value at = builder.add(
+          builder.add(firstColumn, builder.mul(step, Columns)), column);
+      for (unsigned row = 0; row < segment.rows.size(); ++row) {
+        Value x = builder.broadcast(
+            memref::LoadOp::create(builder, operands.activations[0],
+                                   ValueRange{segment.rows[row], at}));
+        for (unsigned i = 0; i < segment.width; ++i) {
+          Value code = builder.bitcast(builder.lanesOf(builder.getF32Type()),
+                                       codes[column * segment.width + i]);
+          Value &sum = carried[row * segment.width + i];
+          sum = math::FmaOp::create(builder, code, x, sum);
+        }
+      }
+    }
+    return carried;
+  };
+  int64_t whole = segment.columns / Columns;
+  sums = builder.unrolled(whole, facts.config.getUnroll(), std::move(sums),
+                          [&](Value step, unsigned position, Values carried) {
+                            return addStep(step, position, Columns,
+                                           std::move(carried));
+                          });
+  if (int64_t rest = segment.columns % Columns)
+    sums = addStep(builder.index(whole), 0, rest, std::move(sums));
+  return sums;
+}
+
+Values Dequant::finish(KernelBuilder &builder, const ProductFacts &facts,
+                       const ProductOperands &operands, ArrayRef<Value> rows,
+                       Value group, RowGroupRecord at, ArrayRef<Value> sums,
+                       Values y) const {
+  Value scale = loadScales(builder, facts, operands.weight, at);
+  for (auto [sum, value] : llvm::zip_equal(sums, y))
+    value = math::FmaOp::create(builder, scale, sum, value);
+  return y;
+}
 
 } // namespace
 

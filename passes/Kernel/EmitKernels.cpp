@@ -58,35 +58,33 @@ class EmitKernelsPass : public mezzo::impl::EmitKernelsBase<EmitKernelsPass> {
     return values;
   }
 
-  //   %y = mezzo.packed_matmul (%x), (%codes, %scales)
+  //   %y = mezzo.packed_matmul (%x), %w
   //   -->
-  //   %y = mezzo.launch @matmul.float.uint4... count(panels) ins(%x, %codes,
-  //   %scales, N, K, group) outs(empty)
+  //   %y = mezzo.launch @matmul.float.uint4... count(panels)
+  //          ins(%x, %w, N, K) outs(empty)
   LogicalResult launchProduct(PackedMatmulOp op) {
     ModuleOp module = getOperation();
     std::string key = productKernelKey(op);
     if (!module.lookupSymbol(key))
-      if (failed(emitProductKernel(module, op, key)))
-        return failure();
+      emitProductKernel(module, op, key);
     OpBuilder builder(op);
     FailureOr<SmallVector<Value>> outputs = destinations(builder, op);
     if (failed(outputs))
       return failure();
-    Format format = llvm::cantFail(Format::parse(op.getFormat()));
-    PanelFields panel =
-        llvm::cantFail(panelFields(op.getLayout().getLayout(), format.bits()));
+    ProductFacts facts(op);
     auto constant = [&](int64_t value) -> Value {
       return arith::ConstantIndexOp::create(builder, op.getLoc(), value);
     };
     SmallVector<Value> inputs(op.getActivation());
-    llvm::append_range(inputs, op.getWeight());
+    inputs.push_back(op.getWeight());
     if (op.getBias())
       inputs.push_back(op.getBias());
-    for (int64_t size : {op.getRows(), op.getColumns(), op.getGroup()})
+    for (int64_t size : {op.getRows(), op.getColumns()})
       inputs.push_back(constant(size));
-    int64_t panels = llvm::divideCeil(op.getRows(), panel.rowsPerPanel);
+    int64_t perPanel = facts.panel.rowsPerPanel;
+    int64_t panels = llvm::divideCeil(op.getRows(), perPanel);
     int64_t grain =
-        std::max<int64_t>(1, ProductRowsPerTask / panel.rowsPerPanel);
+        std::max(facts.config.getStreams(), ProductRowsPerTask / perPanel);
     replaceByLaunch(builder, op, key, constant(panels), inputs, *outputs,
                     grain);
     return success();

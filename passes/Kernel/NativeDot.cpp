@@ -2,155 +2,247 @@
 //
 // Activations are int8 with one scale per row (`quantize_rows`), so a group is
 // an exact integer sum and the order of its terms is free. Codes are unpacked
-// to unsigned bytes u, with value scale * u + offset, and
+// to bytes c, with value scale * c + offset, and for a zero point z
 //
-//     sum (C(q) - z) * a  =  scale * sum u * a  +  (offset - z) * sum a
+//     sum (C(q) - z) * a  =  scale * sum (c - m) * a
+//                            + (scale * m + offset - z) * sum a
 //
-// where the last sum comes ready with the activations. Then y = fma(fl(s *
-// s_a), float(dot), y).
+// for any m, where the last sum comes ready with the activations. Then
+// y = fma(fl(s * s_a), float(dot), y).
+//
+// Adding in 16 bits. Machines multiply bytes in pairs and add the two products
+// in 16 bits; widening each pair to 32 is half of the work. So pairs are added
+// up in 16-bit lanes over a *chunk* of columns, as long as the end fits. It
+// fits longest for centred codes, m = (low + high + 1) / 2: n-bit codes by
+// activations up to 127 for 2^(10-n) steps of four columns. The codes in
+// registers are not centred, but additions wrap, and only the end counts: each
+// lane starts at -m times the sum of the activations that it will see, which
+// `quantize_rows` has ready as well (`pairs`), and what wraps on the way wraps
+// back.
+//
+//     int4, m = 8, chunk of 64 columns: 16 steps, each |2 products| <= 2*8*127,
+//     16 * 2032 = 32512 <= 32767
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Tile/Tile.h"
 #include "passes/Kernel/ProductKernel.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mezzo;
 
 namespace {
 
-/// Activations are symmetric int8: codes in [-127, 127].
-constexpr int64_t ActivationMax = 127;
+constexpr int64_t Columns = PanelFields::ColumnsPerStep;
 
-class NativeDotGroup {
+/// Writes the sums of one register tile over a run of columns.
+class DotWriter {
 public:
-  NativeDotGroup(ImplicitLocOpBuilder &builder,
-                 const ProductArguments &arguments, const GroupTile &tile)
-      : builder(builder), arguments(arguments), tile(tile) {}
+  DotWriter(KernelBuilder &builder, const ProductFacts &facts,
+            const ProductOperands &operands, const Segment &segment)
+      : builder(builder), facts(facts), operands(operands), segment(segment),
+        firstColumn(builder.add(
+            builder.mul(segment.group, facts.record.steps * Columns),
+            builder.mul(segment.firstStep, Columns))) {}
 
-  Accumulators run(Accumulators y);
+  Values run(Values sums);
 
 private:
-  Accumulators rawDots();
-  Value unpack(ArrayRef<Value> vectors, unsigned rowGroup);
-  Value splat(Value scalar) {
-    return vector::BroadcastOp::create(builder, lanesOf(scalar.getType()),
-                                       scalar);
-  }
-  Value toFloat(Value lanes) {
-    return arith::SIToFPOp::create(builder, lanesOf(builder.getF32Type()),
-                                   lanes);
-  }
+  Values dots(Value firstStep, int64_t steps, Values sums);
+  Values addChunk(Value chunk, int64_t steps, Values sums);
+  Value product(Value sum, Value codes, Value activations);
 
-  ImplicitLocOpBuilder &builder;
-  const ProductArguments &arguments;
-  const GroupTile &tile;
+  KernelBuilder &builder;
+  const ProductFacts &facts;
+  const ProductOperands &operands;
+  const Segment &segment;
+  Value firstColumn; ///< of the run, in the activations
 };
 
-/// The codes of eight rows by four columns as unsigned bytes.
-Value NativeDotGroup::unpack(ArrayRef<Value> vectors, unsigned rowGroup) {
-  Value code;
-  for (const Field &field : arguments.panel.fields[rowGroup]) {
-    Value part = tile::FieldOp::create(builder, vectors[field.unit],
-                                       field.shift, field.width, field.codeBit);
-    code = code ? arith::OrIOp::create(builder, code, part).getResult() : part;
-  }
-  return code;
+/// Four products a lane in 32 bits, or two in 16: as the sum is.
+Value DotWriter::product(Value sum, Value codes, Value activations) {
+  auto type = cast<VectorType>(sum.getType());
+  int64_t low = facts.code.low, high = facts.code.high;
+  if (type.getElementType().isInteger(16))
+    return tile::DotPairsOp::create(builder, sum, codes, activations, low, high,
+                                    ActivationMax);
+  return tile::DotOp::create(builder, sum, codes, activations, low, high,
+                             ActivationMax);
 }
 
-/// sum u * a over the group, for every row and row group of the tile. Columns
-/// beyond the group are zero in `a`.
-Accumulators NativeDotGroup::rawDots() {
-  Value four = indexConstant(builder, PanelFields::ColumnsPerStep);
-  Value steps =
-      arith::CeilDivUIOp::create(builder, arguments.groupLength, four);
-  Value firstStep = arith::MulIOp::create(builder, tile.group, steps);
+/// sums + products of `steps` steps; every code is used for all rows.
+Values DotWriter::dots(Value firstStep, int64_t steps, Values sums) {
   auto bytes = VectorType::get(PanelFields::VectorBytes, builder.getI8Type());
-  Accumulators dots(tile.rows.size() * tile.groups.size(),
-                    splatI32(builder, 0));
-  return accumulateUnrolled(
-      builder, steps, tile.unroll, std::move(dots),
-      [&](Value step, Accumulators sums) {
-        SmallVector<Value> vectors = loadStep(builder, arguments, tile, step);
-        Value column = arith::MulIOp::create(
-            builder,
-            arith::AddIOp::create(builder, firstStep, step).getResult(), four);
-        SmallVector<Value> inputs;
-        for (Value row : tile.rows)
-          inputs.push_back(tile::BroadcastGroupOp::create(
-              builder, bytes, arguments.activations[0],
-              ValueRange{row, column}));
-        for (auto [position, group] : llvm::enumerate(tile.groups)) {
-          Value code = unpack(vectors, group);
-          for (unsigned row = 0; row < tile.rows.size(); ++row) {
-            Value &sum = sums[row * tile.groups.size() + position];
-            sum = tile::DotOp::create(builder, sum, code, inputs[row],
-                                      (1 << arguments.bits) - 1, ActivationMax);
+  return builder.unrolled(
+      steps, facts.config.getUnroll(), std::move(sums),
+      [&](Value index, unsigned position, Values carried) {
+        Value step = builder.add(firstStep, index);
+        Values codes = segment.codes(step, position);
+        Value column = builder.add(firstColumn, builder.mul(step, Columns));
+        for (unsigned row = 0; row < segment.rows.size(); ++row) {
+          Value activations = tile::BroadcastGroupOp::create(
+              builder, bytes, operands.activations[0],
+              ValueRange{segment.rows[row], column});
+          for (unsigned i = 0; i < segment.width; ++i) {
+            Value &sum = carried[row * segment.width + i];
+            sum = product(sum, codes[i], activations);
           }
         }
-        return sums;
+        return carried;
       });
 }
 
-Accumulators NativeDotGroup::run(Accumulators y) {
-  Accumulators dots = rawDots();
-  SmallVector<Value> rowScales, rowSums;
-  for (Value row : tile.rows) {
-    rowScales.push_back(
-        splat(memref::LoadOp::create(builder, arguments.activations[1], row)));
-    rowSums.push_back(splat(memref::LoadOp::create(
-        builder, arguments.activations[2], ValueRange{row, tile.group})));
+/// sums + one chunk of `steps` steps, added up in 16 bits.
+Values DotWriter::addChunk(Value chunk, int64_t steps, Values sums) {
+  int64_t chunkSteps = facts.config.getChunk() / Columns;
+  int64_t perGroup = llvm::divideCeil(facts.record.steps, chunkSteps);
+  Value index =
+      builder.add(builder.add(builder.mul(segment.group, perGroup),
+                              builder.divide(segment.firstStep, chunkSteps)),
+                  chunk);
+  auto words =
+      VectorType::get(PanelFields::VectorBytes / 2, builder.getI16Type());
+  Values starts;
+  for (Value row : segment.rows) {
+    Value pair = memref::LoadOp::create(builder, operands.activations[3],
+                                        ValueRange{row, index});
+    Value sum = builder.bitcast(words, builder.broadcast(pair));
+    Value start = arith::MulIOp::create(
+        builder, sum, builder.splat(words, -facts.code.centre()));
+    starts.append(segment.width, start);
   }
-  for (auto [position, group] : llvm::enumerate(tile.groups)) {
-    Value scale = loadGroupFloats(builder, arguments.scales, tile, group);
-    Value offset = splatI32(builder, arguments.affine.offset);
-    if (hasIntegerZeros(arguments))
-      offset = arith::SubIOp::create(
-          builder, offset,
-          loadGroupIntegers(builder, arguments.offsets, tile, group));
-    Value minimum;
-    if (hasFloatZeros(arguments)) // m = fl(-s * z)
-      minimum = arith::MulFOp::create(
-          builder, arith::NegFOp::create(builder, scale).getResult(),
-          loadGroupFloats(builder, arguments.offsets, tile, group));
-    for (unsigned row = 0; row < tile.rows.size(); ++row) {
-      Value dot = dots[row * tile.groups.size() + position];
-      if (arguments.affine.scale != 1)
-        dot = arith::MulIOp::create(builder, dot,
-                                    splatI32(builder, arguments.affine.scale));
+  Values pairs = dots(builder.mul(chunk, chunkSteps), steps, std::move(starts));
+  for (auto [sum, pair] : llvm::zip_equal(sums, pairs))
+    sum = tile::AddPairsOp::create(builder, sum, pair);
+  return sums;
+}
+
+Values DotWriter::run(Values sums) {
+  // Columns beyond the group are zero in the activations.
+  int64_t steps = llvm::divideCeil(segment.columns, Columns);
+  if (facts.config.getChunk() == 0)
+    return dots(builder.index(0), steps, std::move(sums));
+  int64_t chunkSteps = facts.config.getChunk() / Columns;
+  int64_t whole = steps / chunkSteps;
+  sums =
+      builder.unrolled(whole, /*unroll=*/1, std::move(sums),
+                       [&](Value chunk, unsigned, Values carried) {
+                         return addChunk(chunk, chunkSteps, std::move(carried));
+                       });
+  if (steps % chunkSteps)
+    sums = addChunk(builder.index(whole), steps % chunkSteps, std::move(sums));
+  return sums;
+}
+
+/// What is left of a group's offset once its codes are centred: scale * m +
+/// offset - z for eight rows. Null where it is zero for all.
+Value centredOffset(KernelBuilder &builder, const ProductFacts &facts,
+                    Value weight, RowGroupRecord at) {
+  auto lanes = builder.lanesOf(builder.getI32Type());
+  const Format::Stored &code = facts.code;
+  int64_t centre = facts.config.getChunk() ? code.centre() : 0;
+  if (facts.hasIntegerZeros())
+    return arith::SubIOp::create(builder,
+                                 builder.splat(lanes, code.scale * centre),
+                                 loadIntegerZeros(builder, facts, weight, at));
+  int64_t constant = code.scale * centre + code.offset;
+  return constant ? builder.splat(lanes, constant) : Value();
+}
+
+struct NativeDot : ProductStrategy {
+  ConfigAttr defaultConfig(MLIRContext *context, const Format &format,
+                           const PanelFields &panel) const override;
+
+  unsigned vectorsPerStep() const override { return 1; }
+  bool readsPacked(const ProductFacts &facts) const override {
+    return facts.code.isSigned(); // eight bits: a code is its byte
+  }
+  bool ignoresPadding() const override { return true; }
+  Type sumElement(Builder &builder) const override {
+    return builder.getI32Type();
+  }
+
+  Value decodeContext(KernelBuilder &, const ProductFacts &, Value,
+                      RowGroupRecord) const override {
+    return Value();
+  }
+
+  /// The codes of eight rows by four columns, a byte each.
+  Values decode(KernelBuilder &builder, const ProductFacts &facts,
+                ArrayRef<Value> packed, unsigned rowGroup,
+                Value) const override {
+    return {gatherCode(builder, facts, packed, rowGroup)};
+  }
+
+  Values accumulate(KernelBuilder &builder, const ProductFacts &facts,
+                    const ProductOperands &operands, const Segment &segment,
+                    Values sums) const override {
+    return DotWriter(builder, facts, operands, segment).run(std::move(sums));
+  }
+
+  Values finish(KernelBuilder &builder, const ProductFacts &facts,
+                const ProductOperands &operands, ArrayRef<Value> rows,
+                Value group, RowGroupRecord at, ArrayRef<Value> sums,
+                Values y) const override;
+};
+
+ConfigAttr NativeDot::defaultConfig(MLIRContext *context, const Format &format,
+                                    const PanelFields &panel) const {
+  int64_t block = DecodedBytes / PanelFields::VectorBytes /
+                  int64_t(panel.fields.size()) * Columns;
+  // One pair a lane would be widened at once: nothing is won.
+  int64_t pairs = format.stored().exactPairs(ActivationMax);
+  int64_t chunk = pairs > 1 ? std::min(pairs * Columns, block) : 0;
+  return ConfigAttr::get(context, StrategyKind::NativeDot, /*rows=*/4,
+                         /*groups=*/2, /*unroll=*/2, /*streams=*/2, block,
+                         chunk);
+}
+
+Values NativeDot::finish(KernelBuilder &builder, const ProductFacts &facts,
+                         const ProductOperands &operands, ArrayRef<Value> rows,
+                         Value group, RowGroupRecord at, ArrayRef<Value> sums,
+                         Values y) const {
+  auto lanes = builder.lanesOf(builder.getI32Type());
+  auto toFloat = [&](Value value) -> Value {
+    return arith::SIToFPOp::create(
+        builder, builder.lanesOf(builder.getF32Type()), value);
+  };
+  Value weight = operands.weight;
+  Value scale = loadScales(builder, facts, weight, at);
+  Value offset = centredOffset(builder, facts, weight, at);
+  Value minimum;
+  if (facts.hasFloatZeros()) // m = fl(-s * z)
+    minimum = arith::MulFOp::create(
+        builder, arith::NegFOp::create(builder, scale).getResult(),
+        loadFloatZeros(builder, facts, weight, at));
+  for (auto [index, row] : llvm::enumerate(rows)) {
+    Value rowScale = builder.broadcast(
+        memref::LoadOp::create(builder, operands.activations[1], row));
+    Value rowSum;
+    if (offset || minimum)
+      rowSum = builder.broadcast(memref::LoadOp::create(
+          builder, operands.activations[2], ValueRange{row, group}));
+    Value dot = sums[index];
+    if (facts.code.scale != 1)
+      dot = arith::MulIOp::create(builder, dot,
+                                  builder.splat(lanes, facts.code.scale));
+    if (offset)
       dot = arith::AddIOp::create(
           builder, dot,
-          arith::MulIOp::create(builder, offset, rowSums[row]).getResult());
-      Value both = arith::MulFOp::create(builder, scale, rowScales[row]);
-      Value &sum = y[row * tile.groups.size() + position];
-      sum = math::FmaOp::create(builder, both, toFloat(dot), sum);
-      if (minimum) {
-        Value scaled = arith::MulFOp::create(builder, minimum, rowScales[row]);
-        sum = math::FmaOp::create(builder, scaled, toFloat(rowSums[row]), sum);
-      }
+          arith::MulIOp::create(builder, offset, rowSum).getResult());
+    Value both = arith::MulFOp::create(builder, scale, rowScale);
+    y[index] = math::FmaOp::create(builder, both, toFloat(dot), y[index]);
+    if (minimum) {
+      Value scaled = arith::MulFOp::create(builder, minimum, rowScale);
+      y[index] =
+          math::FmaOp::create(builder, scaled, toFloat(rowSum), y[index]);
     }
   }
   return y;
 }
-
-struct NativeDot : ProductStrategy {
-  ConfigAttr defaultConfig(MLIRContext *context, int64_t m,
-                           const PanelFields &panel) const override {
-    int64_t rows = m == 1 ? 1 : 4;
-    return ConfigAttr::get(context, StrategyKind::NativeDot, rows,
-                           std::min<int64_t>(2, panel.fields.size()), 2);
-  }
-  Accumulators groupStep(ImplicitLocOpBuilder &builder,
-                         const ProductArguments &arguments,
-                         const GroupTile &tile, Accumulators y) const override {
-    return NativeDotGroup(builder, arguments, tile).run(std::move(y));
-  }
-};
 
 } // namespace
 

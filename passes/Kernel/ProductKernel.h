@@ -3,25 +3,35 @@
 // A product kernel computes y[M, N] = x[M, K] * W[N, K]^T for a range of weight
 // panels. Whatever the strategy, the loops are the same, because the compute
 // modes fix the order of additions (docs/numbers.md): lanes run over N, a
-// register tile over M and N, groups ascend, and K ascends inside a group:
+// register tile over M and N, groups ascend, and K ascends inside a group.
 //
-//     for panel in [begin, end)                     rowsPerPanel rows of W,
-//     packed next to each other
-//       for block of row groups                     unrolled: a row group is 8
-//       rows, one lane each
-//         for tile of activation rows               `rows` at a time, then one
-//         at a time
-//           y = 0
-//           for group in 0 .. G-1                   carries y[rows][row groups]
-//           in registers
-//             y = groupStep(...)                    the strategy: K steps, then
-//             the scale
-//           y += bias, store
+// There are two loop nests, over the same packed bytes. For one activation row
+// (DirectKernel.cpp) every code is used once, memory is what takes time, and
+// codes are decoded in registers, on the way:
 //
-// A strategy is a class that writes `groupStep`. It names no bit width and no
-// machine: which bits of which vector make up a code comes from the layout
-// (PanelFields), what they mean from the format (Affine), and what may overflow
-// from ranges.
+//     for panels, `streams` of them side by side
+//       y = 0
+//       for group in 0 .. G-1
+//         d = sum over the group's columns of decode(codes) * x
+//         y = y + scale * d
+//       store y + bias
+//
+// For more rows (BlockedKernel.cpp) arithmetic is what takes time, and a block
+// of codes is decoded once, into memory that stays in the first-level cache:
+//
+//     for panel
+//       for block of activation rows
+//         y = 0
+//         for block of columns                 whole groups, or a part of one
+//           decode it
+//           for tile of `rows` x `groups`      d and y in registers
+//             d = sum over the columns; y = y + scale * d
+//         store y + bias
+//
+// A strategy is a class that says what decoded codes look like and writes the
+// sums. It names no bit width and no machine: which bits of which vector make
+// up a code comes from the layout (PanelFields), what they mean from the format
+// (Format::Stored), and what may overflow from ranges.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,52 +40,104 @@
 
 #include "dialects/Mezzo/Mezzo.h"
 #include "lib/Layout/Panel.h"
+#include "passes/Kernel/KernelBuilder.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mezzo {
 
-/// What a strategy sees of the product it writes: constants known at compile
-/// time and arguments of the kernel.
-struct ProductArguments {
-  Format::Affine affine{1, 0, 0};
-  unsigned bits = 0;
+/// What is known about a product at compile time.
+struct ProductFacts {
+  explicit ProductFacts(PackedMatmulOp op);
+
+  Format::Stored code;
   PanelFields panel;
+  PanelRecord record;
+  ConfigAttr config;
+  int64_t group; ///< columns of a group
+  int64_t tail;  ///< columns of the last group, if it is shorter; else 0
+  mlir::Type scaleType, offsetType; ///< offsetType: null where there are none
+  std::optional<int64_t> m;         ///< activation rows, if they are known
+
+  bool hasIntegerZeros() const { return offsetType && offsetType.isInteger(); }
+  bool hasFloatZeros() const { return offsetType && !offsetType.isInteger(); }
+  unsigned rowGroups() const { return panel.fields.size(); }
+};
+
+/// The arguments of a kernel.
+struct ProductOperands {
   mlir::ValueRange activations;
-  mlir::Value codes, scales,
-      offsets;         ///< flat parts of the packed weight; no offsets: null
-  mlir::Value columns; ///< K
-  mlir::Value groupLength; ///< columns of a group; the last one may be shorter
+  mlir::Value weight; ///< records, bytes
+  mlir::Value bias;   ///< null where there is none
+  mlir::Value rows, columns;
+  mlir::Value output;
 };
 
-/// A register tile inside one group: which rows of x, which row groups of W,
-/// and where the group starts.
-struct GroupTile {
-  llvm::SmallVector<mlir::Value> rows; ///< indices of activation rows
-  llvm::SmallVector<unsigned> groups;  ///< row groups of the panel
-  mlir::Value group;                   ///< index of the group along K
-  mlir::Value codeOffset;              ///< of the group's first step, in bytes
-  mlir::Value scaleOffset; ///< of the group's first row, in elements
-  int64_t unroll = 1;
+/// A run of columns inside one group, and a register tile over it.
+struct Segment {
+  Values rows;           ///< activation rows
+  unsigned width;        ///< row groups
+  mlir::Value group;     ///< index of the group along K
+  mlir::Value firstStep; ///< of the group, where the run begins
+  int64_t columns;       ///< length of the run
+  /// The decoded codes of a step of the run: for each of its vectors (see
+  /// vectorsPerStep) the row groups, [vectorsPerStep][width]. `position` tells
+  /// apart the steps that are written out in one round of a loop.
+  llvm::function_ref<Values(mlir::Value step, unsigned position)> codes;
+
+  unsigned tileSize() const { return rows.size() * width; }
 };
 
-/// Accumulators of a tile, row-major [rows][groups], vectors of eight lanes.
-using Accumulators = llvm::SmallVector<mlir::Value>;
+/// Eight rows' scales and offsets in one group.
+struct RowGroupRecord {
+  mlir::Value record;   ///< byte offset of the record
+  mlir::Value rowGroup; ///< of the panel
+};
+
+/// Bytes of a decoded block: half of a first-level cache of 32 KiB.
+inline constexpr int64_t DecodedBytes = 16 << 10;
 
 class ProductStrategy {
 public:
   virtual ~ProductStrategy() = default;
 
-  /// The tile that is good without measuring; M is ShapedType::kDynamic where
-  /// it is not known.
-  virtual ConfigAttr defaultConfig(mlir::MLIRContext *context, int64_t m,
+  /// The choice that is good without measuring, for codes of `format` in
+  /// `panel`.
+  virtual ConfigAttr defaultConfig(mlir::MLIRContext *context,
+                                   const Format &format,
                                    const PanelFields &panel) const = 0;
 
-  /// One group's contribution, the scale included: y' = y + s * dot.
-  virtual Accumulators groupStep(mlir::ImplicitLocOpBuilder &builder,
-                                 const ProductArguments &arguments,
-                                 const GroupTile &tile,
-                                 Accumulators y) const = 0;
+  /// Decoded codes of eight rows: vectors of 32 bytes, so many for a step of
+  /// four columns.
+  virtual unsigned vectorsPerStep() const = 0;
+  /// Whether packed codes need no decoding.
+  virtual bool readsPacked(const ProductFacts &facts) const = 0;
+  /// Whether sums over padded columns add nothing, to the last bit.
+  virtual bool ignoresPadding() const = 0;
+  /// Lanes that sums over a group have.
+  virtual mlir::Type sumElement(mlir::Builder &builder) const = 0;
+
+  /// What decoding needs of a group, loaded once: zero points, say.
+  virtual mlir::Value decodeContext(KernelBuilder &builder,
+                                    const ProductFacts &facts,
+                                    mlir::Value weight,
+                                    RowGroupRecord at) const = 0;
+  /// The vectors of one row group in one step, of the step's packed vectors.
+  virtual Values decode(KernelBuilder &builder, const ProductFacts &facts,
+                        llvm::ArrayRef<mlir::Value> packed, unsigned rowGroup,
+                        mlir::Value context) const = 0;
+
+  /// sums + codes * activations, for a tile [rows][width].
+  virtual Values accumulate(KernelBuilder &builder, const ProductFacts &facts,
+                            const ProductOperands &operands,
+                            const Segment &segment, Values sums) const = 0;
+
+  /// y + scale * sums for one row group of all `rows`, offsets included.
+  virtual Values finish(KernelBuilder &builder, const ProductFacts &facts,
+                        const ProductOperands &operands,
+                        llvm::ArrayRef<mlir::Value> rows, mlir::Value group,
+                        RowGroupRecord at, llvm::ArrayRef<mlir::Value> sums,
+                        Values y) const = 0;
 };
 
 /// The strategy of a kind. The only place that lists them.
@@ -87,58 +149,57 @@ const ProductStrategy &dequantStrategy();
 const ProductStrategy &nativeDotStrategy();
 
 /// Writes the kernel of `op` into `module` as a function called `name`.
-mlir::FailureOr<mlir::func::FuncOp> emitProductKernel(mlir::ModuleOp module,
-                                                      PackedMatmulOp op,
-                                                      llvm::StringRef name);
+mlir::func::FuncOp emitProductKernel(mlir::ModuleOp module, PackedMatmulOp op,
+                                     llvm::StringRef name);
 
 /// The readable key of the kernel: everything that its body depends on. N, K
 /// and strides are arguments and not in it.
 std::string productKernelKey(PackedMatmulOp op);
 
 //===----------------------------------------------------------------------===//
-// Small helpers that strategies share
+// What the two loop nests and the strategies share
 //===----------------------------------------------------------------------===//
 
-/// Types of a vector of eight lanes.
-mlir::VectorType lanesOf(mlir::Type element);
+/// A kernel that is being written.
+struct ProductKernel {
+  KernelBuilder builder;
+  const ProductStrategy &strategy;
+  ProductFacts facts;
+  ProductOperands operands;
+  mlir::Value groups; ///< records of a panel: ceil(K / group)
 
-mlir::Value indexConstant(mlir::ImplicitLocOpBuilder &builder, int64_t value);
+  /// Groups that have all their columns: those that the loop runs over. A
+  /// shorter last one is written apart, unless its padding does no harm.
+  mlir::Value wholeGroups();
+  bool hasTail() const { return facts.tail && !strategy.ignoresPadding(); }
+  /// Byte offset of the record of a group of a panel.
+  mlir::Value record(mlir::Value panel, mlir::Value group);
+  /// The packed vectors of one step at `base`, those that `rowGroups` need.
+  Values loadPacked(mlir::Value base, llvm::ArrayRef<unsigned> rowGroups);
+  /// Adds the bias and stores eight rows' results; rows beyond N are not
+  /// stored.
+  void store(mlir::Value m, mlir::Value firstRow, mlir::Value y);
+};
 
-/// A vector of eight equal i32.
-mlir::Value splatI32(mlir::ImplicitLocOpBuilder &builder, int64_t value);
+/// The loop nests of the file comment: one activation row; any number of them.
+void writeDirectKernel(ProductKernel &kernel, mlir::Value begin,
+                       mlir::Value end);
+void writeBlockedKernel(ProductKernel &kernel, mlir::Value begin,
+                        mlir::Value end);
 
-/// A loop from 0 to `count` in steps of `step` that carries accumulators.
-Accumulators accumulateOver(
-    mlir::ImplicitLocOpBuilder &builder, mlir::Value begin, mlir::Value end,
-    int64_t step, Accumulators init,
-    llvm::function_ref<Accumulators(mlir::Value index, Accumulators)> body);
+/// The codes of a row group in one step, a byte each: a code that lies in
+/// several pieces is put together.
+mlir::Value gatherCode(KernelBuilder &builder, const ProductFacts &facts,
+                       llvm::ArrayRef<mlir::Value> packed, unsigned rowGroup);
 
-/// `accumulateOver` [0, count) with the body repeated `unroll` times per round,
-/// and the rest one by one.
-Accumulators accumulateUnrolled(
-    mlir::ImplicitLocOpBuilder &builder, mlir::Value count, int64_t unroll,
-    Accumulators init,
-    llvm::function_ref<Accumulators(mlir::Value index, Accumulators)> body);
-
-/// The vectors of one step that the row groups of a tile need; absent ones are
-/// null.
-llvm::SmallVector<mlir::Value> loadStep(mlir::ImplicitLocOpBuilder &builder,
-                                        const ProductArguments &arguments,
-                                        const GroupTile &tile,
-                                        mlir::Value step);
-
-/// Eight scales (or float offsets) of a row group as f32, eight integer zeros
-/// as i32.
-mlir::Value loadGroupFloats(mlir::ImplicitLocOpBuilder &builder,
-                            mlir::Value array, const GroupTile &tile,
-                            unsigned rowGroup);
-mlir::Value loadGroupIntegers(mlir::ImplicitLocOpBuilder &builder,
-                              mlir::Value array, const GroupTile &tile,
-                              unsigned rowGroup);
-
-/// Whether the offsets of the product are integer zero points.
-bool hasIntegerZeros(const ProductArguments &arguments);
-bool hasFloatZeros(const ProductArguments &arguments);
+/// Eight scales (or float offsets) of a row group as f32, eight integer zeros,
+/// less the format's offset, as i32.
+mlir::Value loadScales(KernelBuilder &builder, const ProductFacts &facts,
+                       mlir::Value weight, RowGroupRecord at);
+mlir::Value loadFloatZeros(KernelBuilder &builder, const ProductFacts &facts,
+                           mlir::Value weight, RowGroupRecord at);
+mlir::Value loadIntegerZeros(KernelBuilder &builder, const ProductFacts &facts,
+                             mlir::Value weight, RowGroupRecord at);
 
 } // namespace mezzo
 

@@ -10,6 +10,7 @@
 
 #include "dialects/Mezzo/Mezzo.h"
 #include "passes/Kernel/KernelTypes.h"
+#include "passes/Kernel/PairSums.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -38,7 +39,7 @@ public:
   void softmax();
   void layerNorm(bool hasBias, const APFloat &epsilon);
   void rmsNorm(const APFloat &epsilon);
-  void quantizeRows(int64_t group);
+  void quantizeRows(int64_t group, int64_t chunk);
 
 private:
   using Map = llvm::function_ref<Value(Value column, Value element)>;
@@ -119,7 +120,7 @@ private:
   }
   Value toCodes(Value x, Value scale);
 
-  ImplicitLocOpBuilder builder;
+  KernelBuilder builder;
   func::FuncOp function;
   Value row, columns;
 };
@@ -271,8 +272,8 @@ Value RowWriter::toCodes(Value x, Value scale) {
                                  code);
 }
 
-/// Arguments: x, codes, scales, sums.
-void RowWriter::quantizeRows(int64_t group) {
+/// Arguments: x, codes, scales, sums, and pairs where there is a chunk.
+void RowWriter::quantizeRows(int64_t group, int64_t chunk) {
   Value x = argument(0), codes = argument(1), scales = argument(2),
         sums = argument(3);
   Type i8 = builder.getI8Type(), i32 = builder.getI32Type();
@@ -339,6 +340,9 @@ void RowWriter::quantizeRows(int64_t group) {
         vector::ReductionOp::create(builder, vector::CombiningKind::ADD, narrow)
             .getResult());
     memref::StoreOp::create(builder, total, sums, ValueRange{row, g});
+    if (chunk)
+      writePairSums(builder, {codes, row, target, padToFour(group), chunk},
+                    argument(4), g);
     return SmallVector<Value>();
   });
 }
@@ -367,6 +371,8 @@ std::string mezzo::rowKernelKey(Operation *op) {
       })
       .Case([&](QuantizeRowsOp quantize) {
         os << "quantize_rows.int8.g" << quantize.getGroup();
+        if (quantize.getChunk())
+          os << "c" << quantize.getChunk();
       });
   return key;
 }
@@ -391,7 +397,7 @@ func::FuncOp mezzo::emitRowKernel(ModuleOp module, Operation *op,
       })
       .Case([&](RmsNormOp norm) { writer.rmsNorm(norm.getEpsilon()); })
       .Case([&](QuantizeRowsOp quantize) {
-        writer.quantizeRows(quantize.getGroup());
+        writer.quantizeRows(quantize.getGroup(), quantize.getChunk());
       });
   return function;
 }

@@ -1,11 +1,9 @@
 //===- PackWeights.cpp - a place for every weight -------------------------===//
 //
-// The payload of a weight file is a sequence of parts, each 64-byte aligned. A
-// plain weight is one part, its bytes as they are. A quantized weight is up to
-// three: codes in the packed layout, then scales and offsets as
-// [panel][group][row], so that eight neighbouring rows are one vector.
-// WeightParts.h is the one description of this that the pass and the writer of
-// the file share.
+// The payload of a weight file is a sequence of weights, each 64-byte aligned.
+// A plain weight is its bytes as they are; a packed one is a sequence of
+// records, [panel][group]. WeightParts.h is the one description of this that
+// the pass and the writer of the file share.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,22 +26,23 @@ namespace {
 //   %c, %s, %z = mezzo.load_weight @w
 //   %y = mezzo.matmul %x, %c scales(%s) offsets(%z)
 //   -->
-//   %b, %t, %o = mezzo.load_packed @w
-//   %y = mezzo.packed_matmul (%x), (%b, %t, %o)
+//   %w = mezzo.load_packed @w
+//   %y = mezzo.packed_matmul (%x), %w
 void packProduct(MatmulOp op, WeightOp weight) {
   OpBuilder builder(op);
-  SmallVector<Type> types;
-  for (const WeightPart &part : weightParts(weight))
-    types.push_back(RankedTensorType::get({part.elements}, part.elementType));
+  PackedWeight packed(weight);
+  auto bytes = RankedTensorType::get({packed.bytes()}, builder.getI8Type());
   auto load =
-      LoadPackedOp::create(builder, op.getLoc(), types, weight.getSymName());
-  auto packed = PackedMatmulOp::create(
+      LoadPackedOp::create(builder, op.getLoc(), bytes, weight.getSymName());
+  auto product = PackedMatmulOp::create(
       builder, op.getLoc(), op.getOutput().getType(), ValueRange{op.getInput()},
-      load.getResults(), op.getPermutation(), op.getBias(),
-      weight.getFormat().str(), *weight.getPacked(), op.getMode(),
-      *op.getConfig(), weight.getRows(), weight.getColumns(),
+      load.getBytes(), op.getPermutation(), op.getBias(),
+      weight.getFormat().str(), *weight.getPacked(),
+      cast<FloatType>(packed.scaleType),
+      packed.offsetType ? TypeAttr::get(packed.offsetType) : TypeAttr(),
+      op.getMode(), *op.getConfig(), weight.getRows(), weight.getColumns(),
       *weight.getGroup());
-  op.getOutput().replaceAllUsesWith(packed.getOutput());
+  op.getOutput().replaceAllUsesWith(product.getOutput());
   op.erase();
 }
 
@@ -71,12 +70,9 @@ class PackWeightsPass : public mezzo::impl::PackWeightsBase<PackWeightsPass> {
     dropUnused(module);
     int64_t offset = 0;
     for (WeightOp weight : module.getOps<WeightOp>()) {
-      SmallVector<int64_t> parts;
-      for (const WeightPart &part : weightParts(weight)) {
-        parts.push_back(offset);
-        offset = llvm::alignTo(offset + part.bytes(), WeightPart::Alignment);
-      }
-      weight.setParts(parts);
+      weight.setPlace(offset);
+      offset = llvm::alignTo(offset + weightPart(weight).bytes(),
+                             WeightPart::Alignment);
     }
     module->setAttr(
         weightBytesAttrName(),

@@ -2,7 +2,7 @@
 
 #include "passes/Layout/WeightParts.h"
 
-#include "lib/Layout/Panel.h"
+#include "lib/Layout/BoundLayout.h"
 #include "lib/Layout/Relayout.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -11,46 +11,41 @@
 using namespace mlir;
 using namespace mezzo;
 
-int64_t mezzo::rowsPerPanel(WeightOp weight) {
-  Layout layout = weight.getPacked()->getLayout();
-  return llvm::cantFail(panelFields(layout, weight.getFormat().bits()))
-      .rowsPerPanel;
+/// How offsets of type `source` of a format are stored.
+static Type storedOffsetType(Type source, const Format &format) {
+  if (!source.isInteger())
+    return source;
+  Format::Stored code = format.stored();
+  bool fits = format.minValue() - code.offset >= INT8_MIN &&
+              format.maxValue() - code.offset <= INT8_MAX;
+  return IntegerType::get(source.getContext(), fits ? 8 : 16);
 }
 
-Extents mezzo::sourceExtents(WeightOp weight) {
-  return {{'n', weight.getRows()},
-          {'k', weight.getColumns()},
-          {'b', weight.getFormat().bits()}};
-}
-
-Extents mezzo::packedExtents(WeightOp weight) {
-  return {{'n', weight.getRows()},
-          {'g', weight.getGroups()},
-          {'k', *weight.getGroup()},
-          {'b', weight.getFormat().bits()}};
-}
-
-SmallVector<WeightPart> mezzo::weightParts(WeightOp weight) {
-  MLIRContext *context = weight.getContext();
-  Type byte = IntegerType::get(context, 8);
-  RankedTensorType type = weight.getTensorType();
-  if (!weight.isQuantized() || !weight.getPacked()) {
-    Type element = type.getElementType();
-    // Codes outside products are read as bytes, flags as bytes too.
-    if (isa<QType>(element) || element.isInteger(1))
-      element = byte;
-    return {{WeightPart::Plain, type.getNumElements(), element}};
-  }
-  BoundLayout packed = llvm::cantFail(
-      weight.getPacked()->getLayout().bind(packedExtents(weight)));
-  SmallVector<WeightPart> parts{{WeightPart::Codes, packed.totalBytes(), byte}};
-  int64_t perGroup = llvm::alignTo(weight.getRows(), rowsPerPanel(weight)) *
-                     weight.getGroups();
-  parts.push_back(
-      {WeightPart::Scales, perGroup, weight.getScales()->getElementType()});
+PackedWeight::PackedWeight(WeightOp weight) : groups(weight.getGroups()) {
+  Format format = weight.getFormat();
+  panel = llvm::cantFail(
+      panelFields(weight.getPacked()->getLayout(), format.bits()));
+  scaleType = weight.getScales()->getElementType();
   if (auto offsets = weight.getOffsets())
-    parts.push_back({WeightPart::Offsets, perGroup, offsets->getElementType()});
-  return parts;
+    offsetType = storedOffsetType(offsets->getElementType(), format);
+  auto bytesOf = [](Type type) {
+    return type ? type.getIntOrFloatBitWidth() / 8 : 0;
+  };
+  record = panelRecord(panel, *weight.getGroup(), bytesOf(scaleType),
+                       bytesOf(offsetType));
+  panels = llvm::divideCeil(weight.getRows(), panel.rowsPerPanel);
+}
+
+WeightPart mezzo::weightPart(WeightOp weight) {
+  Type byte = IntegerType::get(weight.getContext(), 8);
+  RankedTensorType type = weight.getTensorType();
+  if (weight.isQuantized() && weight.getPacked())
+    return {WeightPart::Packed, PackedWeight(weight).bytes(), byte};
+  Type element = type.getElementType();
+  // Codes outside products are read as bytes, flags as bytes too.
+  if (isa<QType>(element) || element.isInteger(1))
+    element = byte;
+  return {WeightPart::Plain, type.getNumElements(), element};
 }
 
 namespace {
@@ -103,56 +98,139 @@ llvm::Error missing(WeightOp weight, int64_t have, int64_t want) {
 /// enough to forget.
 constexpr int64_t SliceBytes = int64_t(4) << 20;
 
-llvm::Error writeCodes(WeightOp weight, int64_t offset, PartSink sink) {
-  llvm::Expected<BoundLayout> from =
-      weight.getLayout()->getLayout().bind(sourceExtents(weight));
-  if (!from)
-    return from.takeError();
-  Extents extents = packedExtents(weight);
-  BoundLayout to =
-      llvm::cantFail(weight.getPacked()->getLayout().bind(extents));
-  ConstantBytes source(weight.getData());
-  if (int64_t(source.bytes().size()) < from->totalBytes())
-    return missing(weight, source.bytes().size(), from->totalBytes());
-  Format format = weight.getFormat();
-  uint32_t flip = format.affine().flip;
-  int64_t rows = extents[0].second, panel = rowsPerPanel(weight);
-  int64_t perPanel = to.totalBytes() / llvm::divideCeil(rows, panel);
-  int64_t step = std::max<int64_t>(1, SliceBytes / perPanel) * panel;
-  std::vector<uint8_t> slice;
-  for (int64_t row = 0; row < rows; row += step) {
-    int64_t end = std::min(row + step, rows);
-    slice.assign(llvm::divideCeil(end - row, panel) * perPanel, 0);
-    if (llvm::Error error =
-            relayoutRows(*from, source.bytes().take_front(from->totalBytes()),
-                         to, slice, row, end, flip))
-      return error;
-    if (llvm::Error error = sink(offset, slice))
-      return error;
-    offset += slice.size();
+/// Writes a packed weight slice by slice: codes are moved into the panels of a
+/// slice, and from there, with scales and offsets, into its records.
+class PackedWriter {
+public:
+  PackedWriter(WeightOp weight) : weight(weight), packed(weight) {}
+
+  llvm::Error write(int64_t offset, PartSink sink);
+
+private:
+  template <typename Convert>
+  void fillPerRow(ArrayRef<uint8_t> source, int64_t sourceBytes, int64_t array,
+                  int64_t bytes, int64_t firstRow, int64_t panels,
+                  Convert convert);
+  llvm::Error fillOffsets(ArrayRef<uint8_t> source, int64_t firstRow,
+                          int64_t panels);
+
+  WeightOp weight;
+  PackedWeight packed;
+  std::vector<uint8_t> codes, records; ///< of one slice
+};
+
+/// Puts element [row, group] of `source` into the records, through `convert`,
+/// which copies one element.
+template <typename Convert>
+void PackedWriter::fillPerRow(ArrayRef<uint8_t> source, int64_t sourceBytes,
+                              int64_t array, int64_t bytes, int64_t firstRow,
+                              int64_t panels, Convert convert) {
+  int64_t perPanel = packed.panel.rowsPerPanel, groups = packed.groups;
+  int64_t end = std::min(firstRow + panels * perPanel, weight.getRows());
+  for (int64_t row = firstRow; row < end; ++row) {
+    int64_t panel = (row - firstRow) / perPanel;
+    uint8_t *to = records.data() + panel * groups * packed.record.bytes +
+                  array + row % perPanel * bytes;
+    const uint8_t *from = source.data() + row * groups * sourceBytes;
+    for (int64_t group = 0; group < groups; ++group)
+      convert(to + group * packed.record.bytes, from + group * sourceBytes);
   }
+}
+
+/// Integer zeros are stored less the offset of the format.
+llvm::Error PackedWriter::fillOffsets(ArrayRef<uint8_t> source,
+                                      int64_t firstRow, int64_t panels) {
+  int64_t bytes = packed.offsetType.getIntOrFloatBitWidth() / 8;
+  if (!packed.offsetType.isInteger()) {
+    fillPerRow(source, bytes, packed.record.offsets, bytes, firstRow, panels,
+               [&](uint8_t *to, const uint8_t *from) {
+                 std::memcpy(to, from, bytes);
+               });
+    return llvm::Error::success();
+  }
+  int32_t shift = weight.getFormat().stored().offset;
+  int32_t low = bytes == 1 ? INT8_MIN : INT16_MIN,
+          high = bytes == 1 ? INT8_MAX : INT16_MAX;
+  std::optional<int32_t> outside;
+  fillPerRow(source, sizeof(int16_t), packed.record.offsets, bytes, firstRow,
+             panels, [&](uint8_t *to, const uint8_t *from) {
+               int16_t zero;
+               std::memcpy(&zero, from, sizeof zero);
+               int32_t stored = zero - shift;
+               if (stored < low || stored > high)
+                 outside = zero;
+               int16_t value = stored; // little-endian: its first byte is an i8
+               std::memcpy(to, &value, bytes);
+             });
+  if (outside)
+    return llvm::createStringError(
+        "weight '" + weight.getSymName().str() + "' has the zero point " +
+        std::to_string(*outside) + ", which is no code of " +
+        weight.getFormat().str() + "; quantize it again");
   return llvm::Error::success();
 }
 
-/// [N, G] to [panel][group][row]; rows beyond N are zero.
-llvm::Error writePerGroup(WeightOp weight, ElementsAttr values, int64_t offset,
-                          PartSink sink) {
-  ConstantBytes source(values);
-  int64_t size = values.getElementType().getIntOrFloatBitWidth() / 8;
-  int64_t rows = weight.getRows(), groups = weight.getGroups(),
-          panel = rowsPerPanel(weight);
-  if (int64_t(source.bytes().size()) < rows * groups * size)
-    return missing(weight, source.bytes().size(), rows * groups * size);
-  std::vector<uint8_t> slice(groups * panel * size);
-  for (int64_t first = 0; first < rows; first += panel) {
-    std::fill(slice.begin(), slice.end(), 0);
-    for (int64_t row = first; row < std::min(first + panel, rows); ++row)
-      for (int64_t group = 0; group < groups; ++group)
-        std::copy_n(source.bytes().data() + (row * groups + group) * size, size,
-                    slice.data() + (group * panel + row - first) * size);
-    if (llvm::Error error = sink(offset, slice))
+llvm::Error PackedWriter::write(int64_t offset, PartSink sink) {
+  int64_t rows = weight.getRows(), bits = weight.getFormat().bits();
+  llvm::Expected<BoundLayout> from = weight.getLayout()->getLayout().bind(
+      {{'n', rows}, {'k', weight.getColumns()}, {'b', bits}});
+  if (!from)
+    return from.takeError();
+  BoundLayout to = llvm::cantFail(
+      weight.getPacked()->getLayout().bind({{'n', rows},
+                                            {'g', packed.groups},
+                                            {'k', *weight.getGroup()},
+                                            {'b', bits}}));
+  ConstantBytes source(weight.getData()), scales(*weight.getScales());
+  std::optional<ConstantBytes> offsets;
+  if (weight.getOffsets())
+    offsets.emplace(*weight.getOffsets());
+  int64_t perRow = rows * packed.groups,
+          scaleBytes = packed.scaleType.getIntOrFloatBitWidth() / 8;
+  auto check = [&](const ConstantBytes &part, int64_t want) -> llvm::Error {
+    if (int64_t(part.bytes().size()) < want)
+      return missing(weight, part.bytes().size(), want);
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = check(source, from->totalBytes()))
+    return error;
+  if (llvm::Error error = check(scales, perRow * scaleBytes))
+    return error;
+  if (offsets)
+    if (llvm::Error error =
+            check(*offsets, perRow * int64_t(weight.getOffsets()
+                                                 ->getElementType()
+                                                 .getIntOrFloatBitWidth() /
+                                             8)))
       return error;
-    offset += slice.size();
+
+  uint32_t flip = weight.getFormat().stored().flip;
+  int64_t perPanel = packed.panel.rowsPerPanel,
+          codeBytes = packed.record.scales,
+          panelBytes = packed.groups * packed.record.bytes;
+  int64_t slicePanels = std::max<int64_t>(1, SliceBytes / panelBytes);
+  for (int64_t row = 0; row < rows; row += slicePanels * perPanel) {
+    int64_t end = std::min(row + slicePanels * perPanel, rows);
+    int64_t panels = llvm::divideCeil(end - row, perPanel);
+    codes.assign(panels * packed.groups * codeBytes, 0);
+    if (llvm::Error error =
+            relayoutRows(*from, source.bytes().take_front(from->totalBytes()),
+                         to, codes, row, end, flip))
+      return error;
+    records.assign(panels * panelBytes, 0);
+    for (int64_t record = 0; record < panels * packed.groups; ++record)
+      std::memcpy(records.data() + record * packed.record.bytes,
+                  codes.data() + record * codeBytes, codeBytes);
+    fillPerRow(scales.bytes(), scaleBytes, packed.record.scales, scaleBytes,
+               row, panels, [&](uint8_t *to, const uint8_t *from) {
+                 std::memcpy(to, from, scaleBytes);
+               });
+    if (offsets)
+      if (llvm::Error error = fillOffsets(offsets->bytes(), row, panels))
+        return error;
+    if (llvm::Error error = sink(offset, records))
+      return error;
+    offset += records.size();
   }
   return llvm::Error::success();
 }
@@ -191,26 +269,12 @@ llvm::Error writePlain(WeightOp weight, const WeightPart &part, int64_t offset,
 
 llvm::Error mezzo::writeWeights(ModuleOp module, PartSink sink) {
   for (WeightOp weight : module.getOps<WeightOp>()) {
-    for (auto [part, offset] :
-         llvm::zip_equal(weightParts(weight), *weight.getParts())) {
-      llvm::Error error = llvm::Error::success();
-      switch (part.kind) {
-      case WeightPart::Plain:
-        error = writePlain(weight, part, offset, sink);
-        break;
-      case WeightPart::Codes:
-        error = writeCodes(weight, offset, sink);
-        break;
-      case WeightPart::Scales:
-        error = writePerGroup(weight, *weight.getScales(), offset, sink);
-        break;
-      case WeightPart::Offsets:
-        error = writePerGroup(weight, *weight.getOffsets(), offset, sink);
-        break;
-      }
-      if (error)
-        return error;
-    }
+    WeightPart part = weightPart(weight);
+    int64_t offset = *weight.getPlace();
+    if (llvm::Error error = part.kind == WeightPart::Packed
+                                ? PackedWriter(weight).write(offset, sink)
+                                : writePlain(weight, part, offset, sink))
+      return error;
   }
   return llvm::Error::success();
 }

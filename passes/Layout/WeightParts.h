@@ -4,35 +4,41 @@
 #define MEZZO_PASSES_LAYOUT_WEIGHTPARTS_H
 
 #include "dialects/Mezzo/Mezzo.h"
-#include "lib/Layout/BoundLayout.h"
+#include "lib/Layout/Panel.h"
 
 namespace mezzo {
 
 /// One contiguous array of the payload.
 struct WeightPart {
-  enum Kind { Plain, Codes, Scales, Offsets };
+  enum Kind { Plain, Packed };
   static constexpr int64_t Alignment = 64;
 
   Kind kind;
   int64_t elements;       ///< length of the array
-  mlir::Type elementType; ///< as kernels read it; bytes for codes
+  mlir::Type elementType; ///< as kernels read it; bytes for packed weights
   int64_t bytes() const {
     return elements * int64_t(elementType.getIntOrFloatBitWidth() / 8);
   }
 };
 
-/// The parts of a weight, in the order of its `parts` attribute. The
-/// permutation of a quantized weight is none of them: it is written as a plain
-/// weight.
-llvm::SmallVector<WeightPart> weightParts(WeightOp weight);
+/// The part that a weight is in the payload. The permutation of a quantized
+/// weight is a plain weight of its own.
+WeightPart weightPart(WeightOp weight);
 
-/// Extents of a quantized weight as its source has them (n, k, b), and as
-/// kernels read it (n, g, k, b).
-Extents sourceExtents(WeightOp weight);
-Extents packedExtents(WeightOp weight);
+/// The records of a quantized weight whose packed layout is chosen.
+struct PackedWeight {
+  explicit PackedWeight(WeightOp weight);
 
-/// Rows in a panel of the packed layout.
-int64_t rowsPerPanel(WeightOp weight);
+  PanelFields panel;
+  PanelRecord record;
+  mlir::Type scaleType;
+  /// How offsets are stored; null where there are none. An integer zero is
+  /// stored less the offset of the format (Format::Stored), which a byte holds
+  /// unless odd zeros of many bits are allowed.
+  mlir::Type offsetType;
+  int64_t panels, groups;
+  int64_t bytes() const { return panels * groups * record.bytes; }
+};
 
 /// Called with the parts of all weights in the order of their offsets, a piece
 /// at a time: `offset` from the start of the payload, and the bytes to write

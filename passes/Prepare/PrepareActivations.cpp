@@ -49,7 +49,8 @@ class PrepareActivationsPass
     : public mezzo::impl::PrepareActivationsBase<PrepareActivationsPass> {
   void runOnOperation() override {
     llvm::DenseMap<std::pair<Value, StringRef>, Value> gathered;
-    llvm::DenseMap<std::pair<Value, int64_t>, QuantizeRowsOp> quantized;
+    llvm::DenseMap<std::tuple<Value, int64_t, int64_t>, QuantizeRowsOp>
+        quantized;
     getOperation().walk([&](PackedMatmulOp op) {
       OpBuilder builder(op);
       if (Value permutation = op.getPermutation()) {
@@ -67,7 +68,8 @@ class PrepareActivationsPass
       if (op.getMode() != ComputeMode::Int || op.getActivation().size() != 1)
         return;
       QuantizeRowsOp &shared =
-          quantized[{op.getActivation()[0], int64_t(op.getGroup())}];
+          quantized[{op.getActivation()[0], int64_t(op.getGroup()),
+                     op.getConfig().getChunk()}];
       if (!shared)
         shared = quantize(builder, op);
       else
@@ -80,14 +82,19 @@ class PrepareActivationsPass
   static QuantizeRowsOp quantize(OpBuilder &builder, PackedMatmulOp op) {
     Value x = op.getActivation()[0];
     int64_t rows = cast<ShapedType>(x.getType()).getDimSize(0),
-            group = op.getGroup();
-    int64_t groups = llvm::divideCeil(op.getColumns(), group);
-    return QuantizeRowsOp::create(
-        builder, op.getLoc(),
-        RankedTensorType::get({rows, groups * padToFour(group)},
+            columns = op.getColumns(), group = op.getGroup(),
+            chunk = op.getConfig().getChunk();
+    int64_t groups = llvm::divideCeil(columns, group);
+    SmallVector<Type> types{
+        RankedTensorType::get({rows, quantizedRowLength(columns, group)},
                               builder.getI8Type()),
         RankedTensorType::get({rows}, builder.getF32Type()),
-        RankedTensorType::get({rows, groups}, builder.getI32Type()), x, group);
+        RankedTensorType::get({rows, groups}, builder.getI32Type())};
+    if (chunk)
+      types.push_back(RankedTensorType::get(
+          {rows, groups * int64_t(llvm::divideCeil(padToFour(group), chunk))},
+          builder.getI32Type()));
+    return QuantizeRowsOp::create(builder, op.getLoc(), types, x, group, chunk);
   }
 };
 

@@ -8,7 +8,8 @@
 //  * a dot product of bytes is `vpmaddubsw` (u8 x s8, pairs added to int16) and
 //    `vpmaddwd` by ones (pairs of int16 added to int32) where the declared
 //    ranges rule saturation out, and else two `vpmaddwd` over the even and the
-//    odd bytes, widened to 16 bits in place.
+//    odd bytes, widened to 16 bits in place;
+//  * signed codes give their sign to the activations first: |c| * sign(c) a.
 //
 // LLVM is told the instructions, as intrinsics, instead of being trusted to
 // find them: left to itself it made kernels 3 to 5 times slower.
@@ -21,6 +22,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -109,35 +111,94 @@ struct SpellField : OpRewritePattern<tile::FieldOp> {
   }
 };
 
-//   tile.dot %acc, %u, %s umax = a smax = b,  2ab <= 32767
+/// Whether two products of the declared ranges fit in 16 bits. For signed codes
+/// the sign goes to the activation, and -(-128) is no byte.
+template <typename Op>
+bool pairsFit(Op op) {
+  int64_t largest = std::max(-op.getLow(), op.getHigh());
+  return 2 * largest * op.getAmax() <= INT16_MAX &&
+         (op.getLow() >= 0 || op.getAmax() <= 127);
+}
+
+/// Sums of two products, in 16 bits. Precondition: pairsFit.
+///
+/// `vpmaddubsw` takes unsigned bytes by signed ones and saturates at 32767,
+/// which within the bounds never happens. (7-bit codes by any int8 activation
+/// but -128 fit, 2 * 127 * 127 = 32258, and so do signed 8-bit ones, 2 * 128 *
+/// 127 = 32512. Unsigned 8-bit codes do not: 2 * 255 * 127 = 64770.)
+template <typename Op>
+Value pairProducts(Writer &write, Op op) {
+  VectorType bytes = bytesType(write.rewriter);
+  Value codes = op.getCodes(), activations = op.getActivations();
+  if (op.getLow() < 0) {
+    activations =
+        write.call("llvm.x86.avx2.psign.b", bytes, {activations, codes});
+    codes = math::AbsIOp::create(write.rewriter, write.loc, codes);
+  }
+  return write.call("llvm.x86.avx2.pmadd.ub.sw", wordsType(write.rewriter),
+                    {codes, activations});
+}
+
+/// Pairs of words added to int32: `vpmaddwd` by ones.
+Value sumOfPairs(Writer &write, Value words) {
+  return write.call("llvm.x86.avx2.pmadd.wd", lanesType(write.rewriter),
+                    {words, write.splat(wordsType(write.rewriter), 1)});
+}
+
+//   tile.dot %acc, %c in [l, h], %a          where pairs of products fit
 //   -->
-//   %acc + vpmaddwd(vpmaddubsw(%u, %s), 1)
-//
-// `vpmaddubsw` adds two products of at most ab each and saturates at 32767;
-// within the bounds it never does. (7-bit codes by any int8 activation but -128
-// fit: 2 * 127 * 127 = 32258. 8-bit codes do not: 2 * 255 * 127 = 64770.)
+//   %acc + vpmaddwd(vpmaddubsw(%c, %a), 1)
 struct SpellNarrowDot : OpRewritePattern<tile::DotOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(tile::DotOp op,
                                 PatternRewriter &rewriter) const override {
-    VectorType words = wordsType(rewriter), lanes = lanesType(rewriter);
-    if (op.getType() != lanes)
+    if (op.getType() != lanesType(rewriter))
       return rewriter.notifyMatchFailure(op, "not a vector of 32 bytes");
-    if (2 * op.getUmax() * op.getSmax() > INT16_MAX)
+    if (!pairsFit(op))
       return rewriter.notifyMatchFailure(op, "vpmaddubsw could saturate");
     Writer write{rewriter, op.getLoc()};
-    Value pairs =
-        write.call("llvm.x86.avx2.pmadd.ub.sw", words, {op.getU(), op.getS()});
-    Value sums = write.call("llvm.x86.avx2.pmadd.wd", lanes,
-                            {pairs, write.splat(words, 1)});
+    Value sums = sumOfPairs(write, pairProducts(write, op));
     rewriter.replaceOp(op, write.add(op.getAcc(), sums));
     return success();
   }
 };
 
-//   tile.dot %acc, %u, %s umax = a smax = b,  2ab > 32767
+//   tile.dot_pairs %acc, %c in [l, h], %a
 //   -->
-//   %acc + (vpmaddwd(u.even, s.even) + vpmaddwd(u.odd, s.odd))
+//   vpaddw %acc, vpmaddubsw(%c, %a)
+struct SpellDotPairs : OpRewritePattern<tile::DotPairsOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tile::DotPairsOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getType() != wordsType(rewriter))
+      return rewriter.notifyMatchFailure(op, "not a vector of 32 bytes");
+    if (!pairsFit(op))
+      return rewriter.notifyMatchFailure(op, "vpmaddubsw could saturate");
+    Writer write{rewriter, op.getLoc()};
+    rewriter.replaceOp(op, write.add(op.getAcc(), pairProducts(write, op)));
+    return success();
+  }
+};
+
+//   tile.add_pairs %acc, %w
+//   -->
+//   vpaddd %acc, vpmaddwd(%w, 1)
+struct SpellAddPairs : OpRewritePattern<tile::AddPairsOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tile::AddPairsOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getType() != lanesType(rewriter))
+      return rewriter.notifyMatchFailure(op, "not a vector of 16 words");
+    Writer write{rewriter, op.getLoc()};
+    rewriter.replaceOp(
+        op, write.add(op.getAcc(), sumOfPairs(write, op.getWords())));
+    return success();
+  }
+};
+
+//   tile.dot %acc, %c in [l, h], %a          where pairs of products do not fit
+//   -->
+//   %acc + (vpmaddwd(c.even, a.even) + vpmaddwd(c.odd, a.odd))
 //
 // where the even bytes of each 16-bit lane are widened by a mask (unsigned) or
 // two shifts (signed), and the odd ones by a shift. Exact for all bytes: a
@@ -149,18 +210,23 @@ struct SpellWideDot : OpRewritePattern<tile::DotOp> {
     VectorType words = wordsType(rewriter), lanes = lanesType(rewriter);
     if (op.getType() != lanes)
       return rewriter.notifyMatchFailure(op, "not a vector of 32 bytes");
-    if (2 * op.getUmax() * op.getSmax() <= INT16_MAX)
+    if (pairsFit(op))
       return rewriter.notifyMatchFailure(op, "vpmaddubsw is exact and faster");
     Writer write{rewriter, op.getLoc()};
-    Value u = write.as(words, op.getU()), s = write.as(words, op.getS());
-    Value evenU = write.and_(u, write.splat(words, 0xff));
-    Value oddU = write.shift<arith::ShRUIOp>(u, 8);
-    Value evenS =
-        write.shift<arith::ShRSIOp>(write.shift<arith::ShLIOp>(s, 8), 8);
-    Value oddS = write.shift<arith::ShRSIOp>(s, 8);
-    Value even = write.call("llvm.x86.avx2.pmadd.wd", lanes, {evenU, evenS});
-    Value odd = write.call("llvm.x86.avx2.pmadd.wd", lanes, {oddU, oddS});
-    rewriter.replaceOp(op, write.add(op.getAcc(), write.add(even, odd)));
+    Value c = write.as(words, op.getCodes()),
+          a = write.as(words, op.getActivations());
+    auto even = [&](Value value) {
+      return write.shift<arith::ShRSIOp>(write.shift<arith::ShLIOp>(value, 8),
+                                         8);
+    };
+    bool isSigned = op.getLow() < 0;
+    Value evenC = isSigned ? even(c) : write.and_(c, write.splat(words, 0xff));
+    Value oddC = isSigned ? write.shift<arith::ShRSIOp>(c, 8)
+                          : write.shift<arith::ShRUIOp>(c, 8);
+    Value oddA = write.shift<arith::ShRSIOp>(a, 8);
+    Value evens = write.call("llvm.x86.avx2.pmadd.wd", lanes, {evenC, even(a)});
+    Value odds = write.call("llvm.x86.avx2.pmadd.wd", lanes, {oddC, oddA});
+    rewriter.replaceOp(op, write.add(op.getAcc(), write.add(evens, odds)));
     return success();
   }
 };
@@ -171,6 +237,6 @@ void x86::populateAvx2Spellings(RewritePatternSet &patterns) {
   // Above the definitions, should somebody put both into one set. There is no
   // spelling of broadcast_group: LLVM makes a `vpbroadcastd` from memory of its
   // definition.
-  patterns.add<SpellField, SpellNarrowDot, SpellWideDot>(patterns.getContext(),
-                                                         /*benefit=*/2);
+  patterns.add<SpellField, SpellNarrowDot, SpellWideDot, SpellDotPairs,
+               SpellAddPairs>(patterns.getContext(), /*benefit=*/2);
 }

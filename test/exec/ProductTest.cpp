@@ -193,8 +193,9 @@ TEST_P(ProductGrid, TilesThreadsAndDefinitionsAgree) {
     for (int groups : {1, 2})
       for (int unroll : {1, 3}) {
         CompileOptions options;
-        options.config = std::to_string(rows) + "," + std::to_string(groups) +
-                         "," + std::to_string(unroll);
+        options.config = "rows=" + std::to_string(rows) +
+                         ",groups=" + std::to_string(groups) +
+                         ",unroll=" + std::to_string(unroll);
         run(products, "tile " + options.config, options, 1 + serial++ % 3,
             {1, 3, 37});
       }

@@ -68,7 +68,7 @@ static cl::opt<std::string> target("target", cl::desc("machine to compile for"),
                                    cl::init(defaults.target), cl::cat(ofMatmul),
                                    cl::sub(command));
 static cl::opt<std::string> tile("tile", cl::desc("force the register tile"),
-                                 cl::value_desc("rows,groups,unroll"),
+                                 cl::value_desc("rows=4,groups=2,..."),
                                  cl::cat(ofMatmul), cl::sub(command));
 static cl::opt<bool> cold("cold",
                           cl::desc("read the weights from memory: rotate over "

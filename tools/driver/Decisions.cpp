@@ -49,8 +49,7 @@ std::vector<WeightDecision> mezzo::readDecisions(ModuleOp module) {
       llvm::raw_string_ostream(decision.spec)
           << weight.getTensorType().getElementType();
     }
-    for (const WeightPart &part : weightParts(weight))
-      decision.bytes += part.bytes();
+    decision.bytes = weightPart(weight).bytes();
   }
   module.walk([&](LaunchOp launch) {
     for (Value input : launch.getInputs()) {

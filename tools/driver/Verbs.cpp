@@ -38,7 +38,7 @@ CompileFlags::CompileFlags(cl::SubCommand &command)
           cl::value_desc("where"), cl::init("auto"), cl::sub(command)),
       tile("tile",
            cl::desc("force the register tile of all products, for experiments"),
-           cl::value_desc("rows,groups,unroll"), cl::sub(command)),
+           cl::value_desc("rows=4,groups=2,..."), cl::sub(command)),
       dims("dim", cl::desc("fix a named dimension, such as batch=1"),
            cl::value_desc("name=size"), cl::sub(command)),
       shapes("shape",

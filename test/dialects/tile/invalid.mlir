@@ -27,25 +27,57 @@ func.func @field_of_nothing(%v: vector<32xi8>) -> vector<32xi8> {
 // -----
 
 func.func @dot_of_other_length(%acc: vector<4xi32>, %v: vector<32xi8>) -> vector<4xi32> {
-  // expected-error @below {{'tile.dot' op adds 32 products to 4 lanes: four products a lane are needed}}
-  %0 = tile.dot %acc, %v, %v umax = 15 smax = 127 : vector<32xi8> -> vector<4xi32>
+  // expected-error @below {{'tile.dot' op adds 32 products to 4 lanes: 4 products a lane are needed}}
+  %0 = tile.dot %acc, %v in [0, 15], %v amax = 127 : vector<32xi8> -> vector<4xi32>
   return %0 : vector<4xi32>
 }
 
 // -----
 
 func.func @dot_of_large_u(%acc: vector<8xi32>, %v: vector<32xi8>) -> vector<8xi32> {
-  // expected-error @below {{'tile.dot' op declares u <= 256 and |s| <= 127, but bytes hold 0..255 and -128..127}}
-  %0 = tile.dot %acc, %v, %v umax = 256 smax = 127 : vector<32xi8> -> vector<8xi32>
+  // expected-error @below {{'tile.dot' op declares codes in [0, 256] and |activations| <= 127, but bytes hold 0..255 and -128..127}}
+  %0 = tile.dot %acc, %v in [0, 256], %v amax = 127 : vector<32xi8> -> vector<8xi32>
   return %0 : vector<8xi32>
 }
 
 // -----
 
 func.func @dot_of_large_s(%acc: vector<8xi32>, %v: vector<32xi8>) -> vector<8xi32> {
-  // expected-error @below {{'tile.dot' op declares u <= 255 and |s| <= 129, but bytes hold 0..255 and -128..127}}
-  %0 = tile.dot %acc, %v, %v umax = 255 smax = 129 : vector<32xi8> -> vector<8xi32>
+  // expected-error @below {{'tile.dot' op declares codes in [0, 255] and |activations| <= 129, but bytes hold 0..255 and -128..127}}
+  %0 = tile.dot %acc, %v in [0, 255], %v amax = 129 : vector<32xi8> -> vector<8xi32>
   return %0 : vector<8xi32>
+}
+
+// -----
+
+func.func @dot_of_no_byte(%acc: vector<8xi32>, %v: vector<32xi8>) -> vector<8xi32> {
+  // expected-error @below {{'tile.dot' op declares codes in [-1, 128] and |activations| <= 127, but bytes hold 0..255 or -128..127}}
+  %0 = tile.dot %acc, %v in [-1, 128], %v amax = 127 : vector<32xi8> -> vector<8xi32>
+  return %0 : vector<8xi32>
+}
+
+// -----
+
+func.func @pairs_beyond_16_bits(%acc: vector<16xi16>, %v: vector<32xi8>) -> vector<16xi16> {
+  // expected-error @below {{'tile.dot_pairs' op adds two products of up to 32385, which 16 bits do not hold: use `tile.dot`}}
+  %0 = tile.dot_pairs %acc, %v in [0, 255], %v amax = 127 : vector<32xi8> -> vector<16xi16>
+  return %0 : vector<16xi16>
+}
+
+// -----
+
+func.func @pairs_of_other_length(%acc: vector<8xi16>, %v: vector<32xi8>) -> vector<8xi16> {
+  // expected-error @below {{'tile.dot_pairs' op adds 32 products to 8 lanes: 2 products a lane are needed}}
+  %0 = tile.dot_pairs %acc, %v in [0, 15], %v amax = 127 : vector<32xi8> -> vector<8xi16>
+  return %0 : vector<8xi16>
+}
+
+// -----
+
+func.func @words_of_other_length(%acc: vector<4xi32>, %w: vector<16xi16>) -> vector<4xi32> {
+  // expected-error @below {{'tile.add_pairs' op adds 16 words to 4 lanes: two words a lane are needed}}
+  %0 = tile.add_pairs %acc, %w : vector<16xi16> -> vector<4xi32>
+  return %0 : vector<4xi32>
 }
 
 // -----

@@ -58,7 +58,7 @@ func.func @field_in_place(%v: vector<32xi8>) -> vector<32xi8> {
 // GENERIC-NOT: llvm.call_intrinsic
 // GENERIC: return
 func.func @narrow_dot(%acc: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> {
-  %r = tile.dot %acc, %u, %s umax = 127 smax = 127 : vector<32xi8> -> vector<8xi32>
+  %r = tile.dot %acc, %u in [0, 127], %s amax = 127 : vector<32xi8> -> vector<8xi32>
   return %r : vector<8xi32>
 }
 
@@ -70,7 +70,47 @@ func.func @narrow_dot(%acc: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>)
 // CHECK-NOT: llvm.call_intrinsic
 // CHECK: return
 func.func @wide_dot(%acc: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> {
-  %r = tile.dot %acc, %u, %s umax = 128 smax = 128 : vector<32xi8> -> vector<8xi32>
+  %r = tile.dot %acc, %u in [0, 128], %s amax = 128 : vector<32xi8> -> vector<8xi32>
+  return %r : vector<8xi32>
+}
+
+// Signed codes give their sign to the activations.
+
+// CHECK-LABEL: func @signed_dot
+// CHECK-SAME: (%[[ACC:.*]]: vector<8xi32>, %[[C:.*]]: vector<32xi8>, %[[A:.*]]: vector<32xi8>)
+// CHECK: %[[SIGNED:.*]] = llvm.call_intrinsic "llvm.x86.avx2.psign.b"(%[[A]], %[[C]])
+// CHECK: %[[ABS:.*]] = math.absi %[[C]]
+// CHECK: %[[PAIRS:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"(%[[ABS]], %[[SIGNED]])
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[PAIRS]]
+func.func @signed_dot(%acc: vector<8xi32>, %c: vector<32xi8>, %a: vector<32xi8>) -> vector<8xi32> {
+  %r = tile.dot %acc, %c in [-128, 127], %a amax = 127 : vector<32xi8> -> vector<8xi32>
+  return %r : vector<8xi32>
+}
+
+// -(-128) is no byte: even and odd bytes apart.
+
+// CHECK-LABEL: func @signed_dot_of_all_bytes
+// CHECK-NOT: psign
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
+// CHECK: return
+func.func @signed_dot_of_all_bytes(%acc: vector<8xi32>, %c: vector<32xi8>, %a: vector<32xi8>) -> vector<8xi32> {
+  %r = tile.dot %acc, %c in [-1, 1], %a amax = 128 : vector<32xi8> -> vector<8xi32>
+  return %r : vector<8xi32>
+}
+
+// CHECK-LABEL: func @pairs
+// CHECK-SAME: (%[[ACC:.*]]: vector<8xi32>, %[[W:.*]]: vector<16xi16>, %[[C:.*]]: vector<32xi8>, %[[A:.*]]: vector<32xi8>)
+// CHECK: %[[ONES:.*]] = arith.constant dense<1> : vector<16xi16>
+// CHECK: %[[PAIRS:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"(%[[C]], %[[A]])
+// CHECK: %[[SUM:.*]] = arith.addi %[[W]], %[[PAIRS]] : vector<16xi16>
+// CHECK: %[[LANES:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[SUM]], %[[ONES]])
+// CHECK: arith.addi %[[ACC]], %[[LANES]]
+// GENERIC-LABEL: func @pairs
+// GENERIC-NOT: llvm.call_intrinsic
+// GENERIC: return
+func.func @pairs(%acc: vector<8xi32>, %w: vector<16xi16>, %c: vector<32xi8>, %a: vector<32xi8>) -> vector<8xi32> {
+  %p = tile.dot_pairs %w, %c in [0, 15], %a amax = 127 : vector<32xi8> -> vector<16xi16>
+  %r = tile.add_pairs %acc, %p : vector<16xi16> -> vector<8xi32>
   return %r : vector<8xi32>
 }
 
@@ -92,6 +132,6 @@ func.func @broadcast_group(%m: memref<?xi8>, %i: index) -> vector<32xi8> {
 // CHECK: return
 func.func @other_length(%acc: vector<4xi32>, %v: vector<16xi8>) -> vector<4xi32> {
   %f = tile.field %v shift = 4 width = 4 to = 0 : vector<16xi8>
-  %r = tile.dot %acc, %f, %v umax = 15 smax = 128 : vector<16xi8> -> vector<4xi32>
+  %r = tile.dot %acc, %f in [0, 15], %v amax = 128 : vector<16xi8> -> vector<4xi32>
   return %r : vector<4xi32>
 }
