@@ -47,7 +47,8 @@ QuantizedMatrix randomMatrix(llvm::StringRef specText, int64_t rows,
       code = format.rawOf(uniform(-1, 1));
   int64_t perGroup = rows * w.groups();
   for (int64_t i = 0; i < perGroup; ++i)
-    w.scales.push_back(std::normal_distribution<float>(0, 0.1f)(engine));
+    w.scales.push_back(w.spec.scale.type.round(
+        std::normal_distribution<float>(0, 0.1f)(engine)));
   switch (w.spec.offset.kind) {
   case OffsetSpec::Kind::IntegerZero:
     for (int64_t i = 0; i < perGroup; ++i)
@@ -55,7 +56,8 @@ QuantizedMatrix randomMatrix(llvm::StringRef specText, int64_t rows,
     break;
   case OffsetSpec::Kind::FloatZero:
     for (int64_t i = 0; i < perGroup; ++i)
-      w.floatZeros.push_back(std::normal_distribution<float>(0, 4)(engine));
+      w.floatZeros.push_back(w.spec.offset.zeroType.round(
+          std::normal_distribution<float>(0, 4)(engine)));
     break;
   default:
     break;
@@ -156,8 +158,8 @@ TEST_P(ProductGrid, ShapesAndGroups) {
                       Shape{97, 576}, Shape{130, 255}}) {
     std::vector<Product> products;
     for (const char *spec :
-         {"int4/g32", "uint4/g128+zp", "int3/g64", "uint8/ch+zp", "uint5/t",
-          "int6/g33+zp", "odd1/g32"})
+         {"int4/g32:f16", "uint4/g128:bf16+zp", "int3/g64", "uint8/ch+zp",
+          "uint5/t", "int6/g33+zp", "odd1/g32:f16+zp:f16"})
       products.push_back({randomMatrix(spec, n, k, products.size() + 31), {}});
     run(products, "shape " + std::to_string(n) + "x" + std::to_string(k));
   }

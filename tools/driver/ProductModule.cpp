@@ -4,6 +4,7 @@
 
 #include "lib/Layout/BoundLayout.h"
 #include "lib/Layout/Relayout.h"
+#include "lib/Number/Half.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AsmState.h"
@@ -21,6 +22,24 @@ static ElementsAttr resource(StringRef name, ArrayRef<T> values,
           ArrayRef<char>(reinterpret_cast<const char *>(values.data()),
                          values.size() * sizeof(T)),
           alignof(T)));
+}
+
+/// Scales and float zeros in the type that the spec stores them in; their
+/// values are of that type already.
+static ElementsAttr floatResource(OpBuilder &builder, StringRef name,
+                                  ArrayRef<float> values,
+                                  ArrayRef<int64_t> shape, ScaleType type) {
+  auto narrow = [&](Type element, uint16_t (*round)(float)) {
+    SmallVector<uint16_t> bits;
+    for (float value : values)
+      bits.push_back(round(value));
+    return resource<uint16_t>(name, bits, shape, element);
+  };
+  if (type.kind == ScaleType::Kind::F16)
+    return narrow(builder.getF16Type(), f32ToF16);
+  if (type.kind == ScaleType::Kind::BF16)
+    return narrow(builder.getBF16Type(), f32ToBF16);
+  return resource<float>(name, values, shape, builder.getF32Type());
 }
 
 /// The quantized weight of a product, its codes packed along K as in ONNX.
@@ -55,15 +74,18 @@ makeWeight(OpBuilder &builder, const QuantizedMatrix &w, StringRef name) {
   op.setGroup(w.groupLength);
   op.setLayoutAttr(LayoutAttr::get(builder.getContext(), text));
   SmallVector<int64_t> perGroup{w.rows, w.groups()};
-  op.setScalesAttr(resource<float>((name + ".scales").str(), w.scales, perGroup,
-                                   builder.getF32Type()));
+  // A scale with a super-block scale is a product, which only f32 holds.
+  op.setScalesAttr(
+      floatResource(builder, (name + ".scales").str(), w.scales, perGroup,
+                    w.spec.scale.super ? ScaleType{} : w.spec.scale.type));
   if (!w.zeros.empty()) {
     std::vector<int16_t> zeros(w.zeros.begin(), w.zeros.end());
     op.setOffsetsAttr(resource<int16_t>((name + ".zeros").str(), zeros,
                                         perGroup, builder.getI16Type()));
   } else if (!w.floatZeros.empty()) {
-    op.setOffsetsAttr(resource<float>((name + ".zeros").str(), w.floatZeros,
-                                      perGroup, builder.getF32Type()));
+    op.setOffsetsAttr(floatResource(builder, (name + ".zeros").str(),
+                                    w.floatZeros, perGroup,
+                                    w.spec.offset.zeroType));
   }
   if (!w.permutation.empty())
     op.setPermutationAttr(resource<int32_t>((name + ".order").str(),
