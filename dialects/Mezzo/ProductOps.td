@@ -36,14 +36,15 @@ def Mezzo_PackedMatmulOp : Mezzo_TensorOp<"packed_matmul", [AttrSizedOperandSegm
     What `matmul` becomes when its weight has a layout. In mode `float` there is one activation operand, x [M, K] in f32; in
     mode `int` there are the results of `quantize_rows`, with `pairs` where the configuration has a chunk. Before
     `passes/Prepare` has made them, there is x alone. `weight` is the result of `load_packed`: records of codes in `layout`,
-    scales of `scale_type` and, if any, offsets of `offset_type`.
+    scales of `scale_type` and, if any, offsets of `offset_type`. Where one integer zero point serves all groups it is `zero`
+    and takes no room in the records.
 
     A chunk may not be longer than 16 bits hold whatever the codes are (numbers.md, exactness): verified.
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$activation, 1DTensorOf<[I8]>:$weight,
     Optional<1DTensorOf<[I32]>>:$permutation, Optional<1DTensorOf<[F32]>>:$bias, StrAttr:$format,
     Mezzo_LayoutAttr:$layout, TypeAttrOf<AnyFloat>:$scale_type, OptionalAttr<TypeAttr>:$offset_type, Mezzo_ModeAttr:$mode,
-    Mezzo_ConfigAttr:$config, I64Attr:$rows, I64Attr:$columns, I64Attr:$group);
+    Mezzo_ConfigAttr:$config, I64Attr:$rows, I64Attr:$columns, I64Attr:$group, DefaultValuedAttr<SI64Attr, "0">:$zero);
   let results = (outs 2DTensorOf<[F32]>:$output);
   let assemblyFormat = [{
     `(` $activation `)` `,` $weight (`permutation` `(` $permutation^ `)`)? (`bias` `(` $bias^ `)`)?

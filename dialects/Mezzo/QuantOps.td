@@ -52,20 +52,21 @@ def Mezzo_QuantizeRowsOp : Mezzo_TensorOp<"quantize_rows"> {
     codes at once and never looks at a tail; rows are padded further (quantizedRowLength). `sums` [M, G] are the integer sums
     of each group's codes, which every format with an offset needs.
 
-    With a `chunk` of columns, `pairs` [M, G * ceil(pad4(group) / chunk)] are the sums over each chunk of a group of the
-    codes at columns 0 and 1 of every four, in the low 16 bits, and of those at columns 2 and 3, in the high ones, both
-    modulo 2^16: where 16-bit lanes of a product with centred codes start.
+    With a `chunk` of columns, `pairs` [M, G * ceil(pad4(group) / chunk)] are -`centre` times the sums over each chunk of a
+    group of the codes at columns 0 and 1 of every four, in the low 16 bits, and of those at columns 2 and 3, in the high
+    ones, both modulo 2^16: where 16-bit lanes start that add up products with codes less `centre`.
 
     ```mlir
-    %q, %s, %sums, %pairs = mezzo.quantize_rows %x group = 64 chunk = 32
+    %q, %s, %sums, %pairs = mezzo.quantize_rows %x group = 64 chunk = 32 centre = 16
        : (tensor<?x256xf32>) -> (tensor<?x320xi8>, tensor<?xf32>, tensor<?x4xi32>, tensor<?x8xi32>)
     ```
   }];
-  let arguments = (ins 2DTensorOf<[F32]>:$input, I64Attr:$group, DefaultValuedAttr<I64Attr, "0">:$chunk);
+  let arguments = (ins 2DTensorOf<[F32]>:$input, I64Attr:$group, DefaultValuedAttr<I64Attr, "0">:$chunk,
+    DefaultValuedAttr<I64Attr, "0">:$centre);
   let results = (outs 2DTensorOf<[I8]>:$codes, 1DTensorOf<[F32]>:$scales, 2DTensorOf<[I32]>:$sums,
     Optional<2DTensorOf<[I32]>>:$pairs);
   let assemblyFormat = [{
-    $input `group` `=` $group (`chunk` `=` $chunk^)? attr-dict `:` functional-type(operands, results)
+    $input `group` `=` $group (`chunk` `=` $chunk^)? (`centre` `=` $centre^)? attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }

@@ -44,7 +44,7 @@ def Tile_FieldOp : Tile_Op<"field", [Pure, SameOperandsAndResultType]> {
 class Tile_CodeProduct<string mnemonic, list<Trait> traits> : Tile_Op<mnemonic, !listconcat([Pure,
     AllTypesMatch<["acc", "result"]>, AllTypesMatch<["codes", "activations"]>], traits)> {
   let assemblyFormat = [{
-    $acc `,` $codes `in` `[` $low `,` $high `]` `,` $activations `amax` `=` $amax attr-dict `:` type($codes) `->` type($result)
+    $acc `,` $codes `in` ` ` `[` $low `,` $high `]` `,` $activations `amax` `=` $amax attr-dict `:` type($codes) `->` type($result)
   }];
   let hasVerifier = 1;
 }

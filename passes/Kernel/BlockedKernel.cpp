@@ -182,8 +182,8 @@ Values BlockedWriter::accumulate(ArrayRef<Value> rows, Value rowGroup,
             builder.add(base, (v * rowGroups + i) * VectorBytes)));
     return vectors;
   };
-  Segment segment{Values(rows), unsigned(width), group,
-                  firstStep,    columns,         codes};
+  Segment segment{Values(rows), unsigned(width),  group, firstStep,
+                  columns,      /*decoded=*/true, codes};
   return kernel.strategy.accumulate(builder, facts, kernel.operands, segment,
                                     std::move(sums));
 }

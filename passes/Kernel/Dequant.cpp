@@ -135,8 +135,8 @@ ConfigAttr Dequant::defaultConfig(MLIRContext *context, const Format &,
                                   const PanelFields &panel) const {
   int64_t rowGroups = panel.fields.size();
   int64_t columns = DecodedBytes / (rowGroups * PanelFields::VectorBytes);
-  return ConfigAttr::get(context, StrategyKind::Dequant, /*rows=*/4,
-                         /*groups=*/2, /*unroll=*/1, /*streams=*/2,
+  return ConfigAttr::get(context, StrategyKind::Dequant, /*rows=*/6,
+                         /*groups=*/2, /*unroll=*/1, defaultStreams(panel),
                          /*block=*/columns, /*chunk=*/0);
 }
 

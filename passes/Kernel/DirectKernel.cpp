@@ -26,7 +26,7 @@ namespace {
 
 constexpr int64_t CacheLine = 64;
 /// How far ahead of their use lines are asked for, in bytes.
-constexpr int64_t PrefetchDistance = 1536;
+constexpr int64_t PrefetchDistance = 3072;
 /// Row groups that one register tile holds.
 constexpr unsigned TileRowGroups = 8;
 
@@ -108,9 +108,9 @@ Values DirectWriter::addTile(ArrayRef<unsigned> tile, Value group,
   auto codesOfStep = [&](Value step, unsigned position) {
     return codes(records, contexts, step, position);
   };
-  Segment segment{{row},   unsigned(contexts.size()),
-                  group,   builder.index(0),
-                  columns, codesOfStep};
+  Segment segment{
+      {row},   unsigned(contexts.size()), group,      builder.index(0),
+      columns, /*decoded=*/false,         codesOfStep};
   auto lanes = builder.lanesOf(kernel.strategy.sumElement(builder));
   Values sums(segment.tileSize(), builder.zeros(lanes));
   sums = kernel.strategy.accumulate(builder, facts, kernel.operands, segment,

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/bit.h"
 
 using namespace mlir;
 using namespace mezzo;
@@ -164,9 +165,10 @@ Values KernelBuilder::unrolled(int64_t count, int64_t unroll, Values carried,
 void KernelBuilder::tiles(
     Value begin, Value end, int64_t rows,
     llvm::function_ref<void(Value first, int64_t rows)> body) {
-  for (; rows >= 1; rows /= 2) {
+  while (rows >= 1) {
     Value whole = add(begin, roundDown(sub(end, begin), rows));
     loop(begin, whole, rows, [&](Value first) { body(first, rows); });
     begin = whole;
+    rows = rows == 1 ? 0 : llvm::bit_ceil(uint64_t(rows)) / 2;
   }
 }

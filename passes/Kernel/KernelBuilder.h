@@ -76,8 +76,8 @@ public:
   Values unrolled(int64_t count, int64_t unroll, Values carried,
                   UnrolledBody body);
 
-  /// `begin` to `end` in tiles of `rows`, then what is left in tiles of half as
-  /// many, and so on down to 1.
+  /// `begin` to `end` in tiles of `rows`, then what is left in tiles of the
+  /// powers of two below that, down to 1.
   void tiles(mlir::Value begin, mlir::Value end, int64_t rows,
              llvm::function_ref<void(mlir::Value first, int64_t rows)> body);
 };

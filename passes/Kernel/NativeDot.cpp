@@ -37,6 +37,8 @@ using namespace mezzo;
 namespace {
 
 constexpr int64_t Columns = PanelFields::ColumnsPerStep;
+/// Short chunks are written out, so many steps together.
+constexpr int64_t WrittenOut = 8;
 
 /// Writes the sums of one register tile over a run of columns.
 class DotWriter {
@@ -76,8 +78,10 @@ Value DotWriter::product(Value sum, Value codes, Value activations) {
 /// sums + products of `steps` steps; every code is used for all rows.
 Values DotWriter::dots(Value firstStep, int64_t steps, Values sums) {
   auto bytes = VectorType::get(PanelFields::VectorBytes, builder.getI8Type());
+  bool isShort = segment.decoded && steps <= WrittenOut / 2;
+  int64_t unroll = isShort ? steps : facts.config.getUnroll();
   return builder.unrolled(
-      steps, facts.config.getUnroll(), std::move(sums),
+      steps, unroll, std::move(sums),
       [&](Value index, unsigned position, Values carried) {
         Value step = builder.add(firstStep, index);
         Values codes = segment.codes(step, position);
@@ -109,9 +113,7 @@ Values DotWriter::addChunk(Value chunk, int64_t steps, Values sums) {
   for (Value row : segment.rows) {
     Value pair = memref::LoadOp::create(builder, operands.activations[3],
                                         ValueRange{row, index});
-    Value sum = builder.bitcast(words, builder.broadcast(pair));
-    Value start = arith::MulIOp::create(
-        builder, sum, builder.splat(words, -facts.code.centre()));
+    Value start = builder.bitcast(words, builder.broadcast(pair));
     starts.append(segment.width, start);
   }
   Values pairs = dots(builder.mul(chunk, chunkSteps), steps, std::move(starts));
@@ -127,8 +129,10 @@ Values DotWriter::run(Values sums) {
     return dots(builder.index(0), steps, std::move(sums));
   int64_t chunkSteps = facts.config.getChunk() / Columns;
   int64_t whole = steps / chunkSteps;
+  int64_t unroll =
+      segment.decoded ? std::max<int64_t>(1, WrittenOut / chunkSteps) : 1;
   sums =
-      builder.unrolled(whole, /*unroll=*/1, std::move(sums),
+      builder.unrolled(whole, unroll, std::move(sums),
                        [&](Value chunk, unsigned, Values carried) {
                          return addChunk(chunk, chunkSteps, std::move(carried));
                        });
@@ -197,8 +201,8 @@ ConfigAttr NativeDot::defaultConfig(MLIRContext *context, const Format &format,
   int64_t pairs = format.stored().exactPairs(ActivationMax);
   int64_t chunk = pairs > 1 ? std::min(pairs * Columns, block) : 0;
   return ConfigAttr::get(context, StrategyKind::NativeDot, /*rows=*/4,
-                         /*groups=*/2, /*unroll=*/2, /*streams=*/2, block,
-                         chunk);
+                         /*groups=*/2, /*unroll=*/2, defaultStreams(panel),
+                         block, chunk);
 }
 
 Values NativeDot::finish(KernelBuilder &builder, const ProductFacts &facts,

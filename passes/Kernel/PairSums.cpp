@@ -77,7 +77,13 @@ Value PairSumWriter::halve(Value lanes, int64_t times) {
   return lanes;
 }
 
+/// Lanes of two sums each, -centre times.
 void PairSumWriter::storeChunks(Value lanes, Value chunk) {
+  auto type = cast<VectorType>(lanes.getType());
+  auto words = VectorType::get(2 * type.getNumElements(), builder.getI16Type());
+  lanes = builder.bitcast(
+      type, arith::MulIOp::create(builder, builder.bitcast(words, lanes),
+                                  builder.splat(words, -run.centre)));
   vector::StoreOp::create(builder, lanes, pairs,
                           ValueRange{run.row, builder.add(first, chunk)});
 }
@@ -104,8 +110,9 @@ void PairSumWriter::writeChunkByStep(Value chunk, int64_t count) {
   Value high = arith::ShLIOp::create(
       builder, sums[1], arith::ConstantIntOp::create(builder, i32, 16));
   Value both = arith::OrIOp::create(builder, low, high);
-  memref::StoreOp::create(builder, both, pairs,
-                          ValueRange{run.row, builder.add(first, chunk)});
+  storeChunks(
+      vector::BroadcastOp::create(builder, VectorType::get(1, i32), both),
+      chunk);
 }
 
 void PairSumWriter::write() {

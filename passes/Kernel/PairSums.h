@@ -14,6 +14,7 @@ struct CodeRun {
   mlir::Value column; ///< where the group begins
   int64_t columns;    ///< of the group, a multiple of four
   int64_t chunk;      ///< columns of a chunk, a power of two from 8 on
+  int64_t centre;     ///< sums are taken -centre times
 };
 
 /// pairs[row, group * ceil(columns / chunk) + i] for all chunks of the group,

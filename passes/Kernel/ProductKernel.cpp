@@ -33,6 +33,7 @@ ProductFacts::ProductFacts(PackedMatmulOp op)
       offsetType(op.getOffsetType().value_or(Type())) {
   Format format = llvm::cantFail(Format::parse(op.getFormat()));
   code = format.stored();
+  code.offset -= op.getZero();
   panel =
       llvm::cantFail(panelFields(op.getLayout().getLayout(), format.bits()));
   record = panelRecord(panel, group, bytesOf(scaleType), bytesOf(offsetType));
@@ -145,6 +146,8 @@ std::string mezzo::productKernelKey(PackedMatmulOp op) {
   os << ".g" << facts.group;
   if (facts.tail)
     os << "t" << facts.tail;
+  if (op.getZero())
+    os << ".z" << op.getZero();
   if (op.getBias())
     os << ".bias";
   os << (facts.m ? *facts.m == 1 ? ".m1" : ".mn" : ".m");

@@ -50,7 +50,7 @@ namespace mezzo {
 struct ProductFacts {
   explicit ProductFacts(PackedMatmulOp op);
 
-  Format::Stored code;
+  Format::Stored code; ///< its offset with the zero point of all groups in it
   PanelFields panel;
   PanelRecord record;
   ConfigAttr config;
@@ -80,6 +80,9 @@ struct Segment {
   mlir::Value group;     ///< index of the group along K
   mlir::Value firstStep; ///< of the group, where the run begins
   int64_t columns;       ///< length of the run
+  /// Whether codes only have to be loaded: then there are registers and
+  /// instructions to spare, and short loops may be written out.
+  bool decoded;
   /// The decoded codes of a step of the run: for each of its vectors (see
   /// vectorsPerStep) the row groups, [vectorsPerStep][width]. `position` tells
   /// apart the steps that are written out in one round of a loop.
@@ -96,6 +99,12 @@ struct RowGroupRecord {
 
 /// Bytes of a decoded block: half of a first-level cache of 32 KiB.
 inline constexpr int64_t DecodedBytes = 16 << 10;
+
+/// Panels that are read side by side for one activation row, by default: two
+/// keep more of memory busy than one, and where panels are narrow, four do.
+inline int64_t defaultStreams(const PanelFields &panel) {
+  return std::clamp<int64_t>(16 / panel.fields.size(), 2, 4);
+}
 
 class ProductStrategy {
 public:

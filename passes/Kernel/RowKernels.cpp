@@ -39,7 +39,7 @@ public:
   void softmax();
   void layerNorm(bool hasBias, const APFloat &epsilon);
   void rmsNorm(const APFloat &epsilon);
-  void quantizeRows(int64_t group, int64_t chunk);
+  void quantizeRows(int64_t group, int64_t chunk, int64_t centre);
 
 private:
   using Map = llvm::function_ref<Value(Value column, Value element)>;
@@ -273,7 +273,7 @@ Value RowWriter::toCodes(Value x, Value scale) {
 }
 
 /// Arguments: x, codes, scales, sums, and pairs where there is a chunk.
-void RowWriter::quantizeRows(int64_t group, int64_t chunk) {
+void RowWriter::quantizeRows(int64_t group, int64_t chunk, int64_t centre) {
   Value x = argument(0), codes = argument(1), scales = argument(2),
         sums = argument(3);
   Type i8 = builder.getI8Type(), i32 = builder.getI32Type();
@@ -341,7 +341,8 @@ void RowWriter::quantizeRows(int64_t group, int64_t chunk) {
             .getResult());
     memref::StoreOp::create(builder, total, sums, ValueRange{row, g});
     if (chunk)
-      writePairSums(builder, {codes, row, target, padToFour(group), chunk},
+      writePairSums(builder,
+                    {codes, row, target, padToFour(group), chunk, centre},
                     argument(4), g);
     return SmallVector<Value>();
   });
@@ -372,7 +373,7 @@ std::string mezzo::rowKernelKey(Operation *op) {
       .Case([&](QuantizeRowsOp quantize) {
         os << "quantize_rows.int8.g" << quantize.getGroup();
         if (quantize.getChunk())
-          os << "c" << quantize.getChunk();
+          os << "c" << quantize.getChunk() << "m" << quantize.getCentre();
       });
   return key;
 }
@@ -397,7 +398,8 @@ func::FuncOp mezzo::emitRowKernel(ModuleOp module, Operation *op,
       })
       .Case([&](RmsNormOp norm) { writer.rmsNorm(norm.getEpsilon()); })
       .Case([&](QuantizeRowsOp quantize) {
-        writer.quantizeRows(quantize.getGroup(), quantize.getChunk());
+        writer.quantizeRows(quantize.getGroup(), quantize.getChunk(),
+                            quantize.getCentre());
       });
   return function;
 }

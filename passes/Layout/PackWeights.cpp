@@ -41,7 +41,7 @@ void packProduct(MatmulOp op, WeightOp weight) {
       cast<FloatType>(packed.scaleType),
       packed.offsetType ? TypeAttr::get(packed.offsetType) : TypeAttr(),
       op.getMode(), *op.getConfig(), weight.getRows(), weight.getColumns(),
-      *weight.getGroup());
+      *weight.getGroup(), packed.zero);
   op.getOutput().replaceAllUsesWith(product.getOutput());
   op.erase();
 }

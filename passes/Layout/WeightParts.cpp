@@ -11,43 +11,6 @@
 using namespace mlir;
 using namespace mezzo;
 
-/// How offsets of type `source` of a format are stored.
-static Type storedOffsetType(Type source, const Format &format) {
-  if (!source.isInteger())
-    return source;
-  Format::Stored code = format.stored();
-  bool fits = format.minValue() - code.offset >= INT8_MIN &&
-              format.maxValue() - code.offset <= INT8_MAX;
-  return IntegerType::get(source.getContext(), fits ? 8 : 16);
-}
-
-PackedWeight::PackedWeight(WeightOp weight) : groups(weight.getGroups()) {
-  Format format = weight.getFormat();
-  panel = llvm::cantFail(
-      panelFields(weight.getPacked()->getLayout(), format.bits()));
-  scaleType = weight.getScales()->getElementType();
-  if (auto offsets = weight.getOffsets())
-    offsetType = storedOffsetType(offsets->getElementType(), format);
-  auto bytesOf = [](Type type) {
-    return type ? type.getIntOrFloatBitWidth() / 8 : 0;
-  };
-  record = panelRecord(panel, *weight.getGroup(), bytesOf(scaleType),
-                       bytesOf(offsetType));
-  panels = llvm::divideCeil(weight.getRows(), panel.rowsPerPanel);
-}
-
-WeightPart mezzo::weightPart(WeightOp weight) {
-  Type byte = IntegerType::get(weight.getContext(), 8);
-  RankedTensorType type = weight.getTensorType();
-  if (weight.isQuantized() && weight.getPacked())
-    return {WeightPart::Packed, PackedWeight(weight).bytes(), byte};
-  Type element = type.getElementType();
-  // Codes outside products are read as bytes, flags as bytes too.
-  if (isa<QType>(element) || element.isInteger(1))
-    element = byte;
-  return {WeightPart::Plain, type.getNumElements(), element};
-}
-
 namespace {
 
 /// The raw bytes of a constant: a resource, or dense elements (which may be a
@@ -87,6 +50,74 @@ private:
   ArrayRef<uint8_t> view;
   std::vector<uint8_t> copy;
 };
+
+} // namespace
+
+/// How offsets of type `source` of a format are stored.
+static Type storedOffsetType(Type source, const Format &format) {
+  if (!source.isInteger())
+    return source;
+  Format::Stored code = format.stored();
+  bool fits = format.minValue() - code.offset >= INT8_MIN &&
+              format.maxValue() - code.offset <= INT8_MAX;
+  return IntegerType::get(source.getContext(), fits ? 8 : 16);
+}
+
+/// The one value that integer zero points have, if it is one.
+static std::optional<int64_t> commonZero(ElementsAttr zeros) {
+  if (!zeros.getElementType().isInteger(16))
+    return std::nullopt;
+  if (auto splat = dyn_cast<SplatElementsAttr>(zeros))
+    return splat.getSplatValue<APInt>().getSExtValue();
+  ConstantBytes data(zeros);
+  size_t count = zeros.getNumElements();
+  if (count == 0 || data.bytes().size() < count * sizeof(int16_t))
+    return std::nullopt;
+  auto at = [&](size_t index) {
+    int16_t value;
+    std::memcpy(&value, data.bytes().data() + index * sizeof value,
+                sizeof value);
+    return value;
+  };
+  int16_t first = at(0);
+  for (size_t index = 1; index < count; ++index)
+    if (at(index) != first)
+      return std::nullopt;
+  return first;
+}
+
+PackedWeight::PackedWeight(WeightOp weight) : groups(weight.getGroups()) {
+  Format format = weight.getFormat();
+  panel = llvm::cantFail(
+      panelFields(weight.getPacked()->getLayout(), format.bits()));
+  scaleType = weight.getScales()->getElementType();
+  if (auto offsets = weight.getOffsets()) {
+    if (std::optional<int64_t> common = commonZero(*offsets))
+      zero = *common;
+    else
+      offsetType = storedOffsetType(offsets->getElementType(), format);
+  }
+  auto bytesOf = [](Type type) {
+    return type ? type.getIntOrFloatBitWidth() / 8 : 0;
+  };
+  record = panelRecord(panel, *weight.getGroup(), bytesOf(scaleType),
+                       bytesOf(offsetType));
+  panels = llvm::divideCeil(weight.getRows(), panel.rowsPerPanel);
+}
+
+WeightPart mezzo::weightPart(WeightOp weight) {
+  Type byte = IntegerType::get(weight.getContext(), 8);
+  RankedTensorType type = weight.getTensorType();
+  if (weight.isQuantized() && weight.getPacked())
+    return {WeightPart::Packed, PackedWeight(weight).bytes(), byte};
+  Type element = type.getElementType();
+  // Codes outside products are read as bytes, flags as bytes too.
+  if (isa<QType>(element) || element.isInteger(1))
+    element = byte;
+  return {WeightPart::Plain, type.getNumElements(), element};
+}
+
+namespace {
 
 llvm::Error missing(WeightOp weight, int64_t have, int64_t want) {
   return llvm::createStringError(
@@ -183,7 +214,7 @@ llvm::Error PackedWriter::write(int64_t offset, PartSink sink) {
                                             {'b', bits}}));
   ConstantBytes source(weight.getData()), scales(*weight.getScales());
   std::optional<ConstantBytes> offsets;
-  if (weight.getOffsets())
+  if (packed.offsetType)
     offsets.emplace(*weight.getOffsets());
   int64_t perRow = rows * packed.groups,
           scaleBytes = packed.scaleType.getIntOrFloatBitWidth() / 8;

@@ -36,6 +36,8 @@ struct PackedWeight {
   /// stored less the offset of the format (Format::Stored), which a byte holds
   /// unless odd zeros of many bits are allowed.
   mlir::Type offsetType;
+  /// The integer zero point of all groups, where it is one: not stored.
+  int64_t zero = 0;
   int64_t panels, groups;
   int64_t bytes() const { return panels * groups * record.bytes; }
 };

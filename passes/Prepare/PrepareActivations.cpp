@@ -44,12 +44,19 @@ Value gatherColumns(OpBuilder &builder, Location loc, Value x,
   return generic.getResult(0);
 }
 
+/// What codes are taken less of where they are added up in chunks.
+int64_t centreOf(PackedMatmulOp op) {
+  if (op.getConfig().getChunk() == 0)
+    return 0;
+  return llvm::cantFail(Format::parse(op.getFormat())).stored().centre();
+}
+
 /// Products of one block that read one activation share what is made for them.
 class PrepareActivationsPass
     : public mezzo::impl::PrepareActivationsBase<PrepareActivationsPass> {
   void runOnOperation() override {
     llvm::DenseMap<std::pair<Value, StringRef>, Value> gathered;
-    llvm::DenseMap<std::tuple<Value, int64_t, int64_t>, QuantizeRowsOp>
+    llvm::DenseMap<std::tuple<Value, int64_t, int64_t, int64_t>, QuantizeRowsOp>
         quantized;
     getOperation().walk([&](PackedMatmulOp op) {
       OpBuilder builder(op);
@@ -69,7 +76,7 @@ class PrepareActivationsPass
         return;
       QuantizeRowsOp &shared =
           quantized[{op.getActivation()[0], int64_t(op.getGroup()),
-                     op.getConfig().getChunk()}];
+                     op.getConfig().getChunk(), centreOf(op)}];
       if (!shared)
         shared = quantize(builder, op);
       else
@@ -94,7 +101,8 @@ class PrepareActivationsPass
       types.push_back(RankedTensorType::get(
           {rows, groups * int64_t(llvm::divideCeil(padToFour(group), chunk))},
           builder.getI32Type()));
-    return QuantizeRowsOp::create(builder, op.getLoc(), types, x, group, chunk);
+    return QuantizeRowsOp::create(builder, op.getLoc(), types, x, group, chunk,
+                                  centreOf(op));
   }
 };
 

@@ -1,5 +1,4 @@
-//===- SelectStrategy.cpp - strategy, knobs and layout of every product
-//----===//
+//===- SelectStrategy.cpp - strategy, knobs and layout of every product ---===//
 
 #include "passes/Passes.h"
 

@@ -289,10 +289,12 @@ Error MatmulRunner::measure() {
   Error failed = Error::success();
   auto timeProduct = [&] {
     Copy &copy = next();
-    return microseconds([&] {
-      if (!failed)
-        failed = copy.model->runInto(inputs, *outputs);
-    });
+    return microseconds(
+        [&] {
+          if (!failed)
+            failed = copy.model->runInto(inputs, *outputs);
+        },
+        clockFor(bench.threads));
   };
   auto timeRead = [&](int streams) {
     return readTime(next().payload(), streams, bench.threads);

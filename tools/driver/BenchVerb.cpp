@@ -127,6 +127,10 @@ Error benchModel() {
   return Error::success();
 }
 
+const char *clockName(const MatmulBench &bench) {
+  return clockFor(bench.threads) == Clock::Wall ? "wall" : "thread";
+}
+
 void printMatmul(const MatmulBench &bench, const MatmulTimes &times) {
   llvm::outs() << "[" << bench.m << ", " << bench.k << "] x [" << bench.n
                << ", " << bench.k << "]^T, weights " << bench.weights
@@ -140,9 +144,9 @@ void printMatmul(const MatmulBench &bench, const MatmulTimes &times) {
                << ", kernel " << times.key << "\n"
                << "check    " << times.check << "\n"
                << llvm::format("median   %.1f us, best %.1f us (%lld samples, "
-                               "wall clock)\n",
+                               "%s clock)\n",
                                times.medianUs, times.bestUs,
-                               (long long)times.samples)
+                               (long long)times.samples, clockName(bench))
                << llvm::format("         %.1f GOP/s; weights at %.2f GB/s, "
                                "%.0f %% of a pure read (%.2f GB/s in %d "
                                "stream%s)\n",
@@ -166,7 +170,7 @@ void writeMatmul(const MatmulBench &bench, const MatmulTimes &times) {
     writeNumber(out, "median_us", times.medianUs);
     writeNumber(out, "best_us", times.bestUs);
     out.attribute("samples", times.samples);
-    out.attribute("clock", "wall");
+    out.attribute("clock", clockName(bench));
     writeNumber(out, "gops", times.gops);
     writeNumber(out, "weight_gbps", times.weightGbps);
     writeNumber(out, "read_gbps", times.readGbps);

@@ -8,17 +8,22 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
-#include <chrono>
+#include <ctime>
 #include <thread>
 
 using namespace mezzo;
 
-double mezzo::microseconds(llvm::function_ref<void()> work) {
-  auto begin = std::chrono::steady_clock::now();
+static double now(Clock clock) {
+  timespec time;
+  clock_gettime(
+      clock == Clock::Wall ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &time);
+  return 1e6 * double(time.tv_sec) + 1e-3 * double(time.tv_nsec);
+}
+
+double mezzo::microseconds(llvm::function_ref<void()> work, Clock clock) {
+  double begin = now(clock);
   work();
-  std::chrono::duration<double, std::micro> spent =
-      std::chrono::steady_clock::now() - begin;
-  return spent.count();
+  return now(clock) - begin;
 }
 
 double Samples::median() const {
@@ -105,12 +110,14 @@ double mezzo::readTime(llvm::ArrayRef<uint8_t> buffer, int streams,
     });
   while (ready < threads - 1)
     std::this_thread::yield();
-  double time = microseconds([&] {
-    start = true;
-    readPart(0);
-    while (done < threads - 1)
-      std::this_thread::yield();
-  });
+  double time = microseconds(
+      [&] {
+        start = true;
+        readPart(0);
+        while (done < threads - 1)
+          std::this_thread::yield();
+      },
+      clockFor(threads));
   for (std::thread &other : others)
     other.join();
   return time;

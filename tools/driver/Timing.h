@@ -1,8 +1,10 @@
 //===- Timing.h - how long something takes --------------------------------===//
 //
-// Times are of the wall clock (steady_clock): what a user waits for, which is
-// also the only clock that several threads share. A busy neighbour makes single
-// samples longer, never shorter, so the median is reported next to the best.
+// Several threads share only the wall clock (steady_clock), which is also what
+// a user waits for. What one thread does can be timed by that thread's own
+// clock, which stands still while others have the CPU. A busy neighbour makes
+// single samples longer, never shorter, so the median is reported next to the
+// best.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,8 +19,15 @@
 
 namespace mezzo {
 
+enum class Clock { Wall, Thread };
+
+/// The clock for what runs on `threads` threads.
+inline Clock clockFor(int threads) {
+  return threads == 1 ? Clock::Thread : Clock::Wall;
+}
+
 /// Microseconds that `work` takes.
-double microseconds(llvm::function_ref<void()> work);
+double microseconds(llvm::function_ref<void()> work, Clock clock = Clock::Wall);
 
 /// Durations of one thing in microseconds.
 class Samples {
