@@ -1,4 +1,4 @@
-//===- Activations.h - activations as integer codes -------------*- C++ -* ===// ===//
+//===- Activations.h - activations as integer codes -------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_GOLDEN_ACTIVATIONS_H
 #define MEZZO_LIB_GOLDEN_ACTIVATIONS_H

@@ -1,4 +1,4 @@
-//===- Compare.h - the oracles X0, XF and XT --------------------*- C++ -* ===// ===//
+//===- Compare.h - the oracles X0, XF and XT --------------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_GOLDEN_COMPARE_H
 #define MEZZO_LIB_GOLDEN_COMPARE_H

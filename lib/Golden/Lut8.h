@@ -1,4 +1,4 @@
-//===- Lut8.h - the tables of compute mode `lut8` ---------------*- C++ -* ===// ===//
+//===- Lut8.h - the tables of compute mode `lut8` ---------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_GOLDEN_LUT8_H
 #define MEZZO_LIB_GOLDEN_LUT8_H

@@ -1,4 +1,4 @@
-//===- Matmul.h - the scalar programs of the compute modes ------*- C++ -* ===// ===//
+//===- Matmul.h - the scalar programs of the compute modes ------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_GOLDEN_MATMUL_H
 #define MEZZO_LIB_GOLDEN_MATMUL_H

@@ -1,4 +1,4 @@
-//===- Rows.h - reductions of rows, in one order ----------------*- C++ -* ===// ===//
+//===- Rows.h - reductions of rows, in one order ----------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_GOLDEN_ROWS_H
 #define MEZZO_LIB_GOLDEN_ROWS_H

@@ -1,4 +1,4 @@
-//===- TestData.h - operands of the tests of lib/Golden ---------*- C++ -* ===// ===//
+//===- TestData.h - operands of the tests of lib/Golden ---------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_GOLDEN_TESTDATA_H
 #define MEZZO_LIB_GOLDEN_TESTDATA_H

@@ -1,4 +1,4 @@
-//===- Elementary.h - elementary functions, written once --------*- C++ -* ===// ===//
+//===- Elementary.h - elementary functions, written once --------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_MATH_ELEMENTARY_H
 #define MEZZO_LIB_MATH_ELEMENTARY_H

@@ -1,4 +1,4 @@
-//===- ScalarOps.h - the algebra that computes ------------------*- C++ -* ===// ===//
+//===- ScalarOps.h - the algebra that computes ------------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_MATH_SCALAROPS_H
 #define MEZZO_LIB_MATH_SCALAROPS_H

@@ -1,4 +1,4 @@
-//===- Dyadic.h - rescaling by integers alone -------------------*- C++ -* ===// ===//
+//===- Dyadic.h - rescaling by integers alone -------------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_NUMBER_DYADIC_H
 #define MEZZO_LIB_NUMBER_DYADIC_H

@@ -1,4 +1,4 @@
-//===- FitCodebook.h - a code book for given values -------------*- C++ -* ===// ===//
+//===- FitCodebook.h - a code book for given values -------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_NUMBER_FITCODEBOOK_H
 #define MEZZO_LIB_NUMBER_FITCODEBOOK_H

@@ -1,4 +1,4 @@
-//===- Format.h - what the bits of one code mean ----------------*- C++ -* ===// ===//
+//===- Format.h - what the bits of one code mean ----------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_NUMBER_FORMAT_H
 #define MEZZO_LIB_NUMBER_FORMAT_H

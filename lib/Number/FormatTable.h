@@ -1,4 +1,4 @@
-//===- FormatTable.h - the table behind a code book, private ----*- C++ -* ===// ===//
+//===- FormatTable.h - the table behind a code book, private ----*- C++ -*-===//
 
 #ifndef MEZZO_LIB_NUMBER_FORMATTABLE_H
 #define MEZZO_LIB_NUMBER_FORMATTABLE_H

@@ -1,4 +1,4 @@
-//===- Half.h - f16 and bf16 as bits ----------------------------*- C++ -* ===// ===//
+//===- Half.h - f16 and bf16 as bits ----------------------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_NUMBER_HALF_H
 #define MEZZO_LIB_NUMBER_HALF_H

@@ -1,4 +1,4 @@
-//===- Quantize.h - from floats to codes and back ---------------*- C++ -* ===// ===//
+//===- Quantize.h - from floats to codes and back ---------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_NUMBER_QUANTIZE_H
 #define MEZZO_LIB_NUMBER_QUANTIZE_H

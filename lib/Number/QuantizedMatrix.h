@@ -1,4 +1,4 @@
-//===- QuantizedMatrix.h - a quantized weight as plain arrays ---*- C++ -* ===// ===//
+//===- QuantizedMatrix.h - a quantized weight as plain arrays ---*- C++ -*-===//
 
 #ifndef MEZZO_LIB_NUMBER_QUANTIZEDMATRIX_H
 #define MEZZO_LIB_NUMBER_QUANTIZEDMATRIX_H

@@ -1,4 +1,4 @@
-//===- Rounding.h - rounding modes, once and exactly ------------*- C++ -* ===// ===//
+//===- Rounding.h - rounding modes, once and exactly ------------*- C++ -*-===//
 //
 // Every number that Mezzo rounds at compile time passes through this file: a
 // rounding mode is a decision between two neighbours, and that decision is

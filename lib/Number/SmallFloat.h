@@ -1,4 +1,4 @@
-//===- SmallFloat.h - floats of up to sixteen bits --------------*- C++ -* ===// ===//
+//===- SmallFloat.h - floats of up to sixteen bits --------------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_NUMBER_SMALLFLOAT_H
 #define MEZZO_LIB_NUMBER_SMALLFLOAT_H

@@ -1,4 +1,4 @@
-//===- Spec.h - the one grammar of quantization specs -----------*- C++ -* ===// ===//
+//===- Spec.h - the one grammar of quantization specs -----------*- C++ -*-===//
 
 #ifndef MEZZO_LIB_NUMBER_SPEC_H
 #define MEZZO_LIB_NUMBER_SPEC_H

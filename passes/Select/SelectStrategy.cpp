@@ -1,4 +1,4 @@
-//===- SelectStrategy.cpp - strategy, knobs and layout of every product ---===//
+//===- SelectStrategy.cpp - strategy, knobs and layout of products --------===//
 
 #include "passes/Passes.h"
 

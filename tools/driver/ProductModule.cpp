@@ -1,4 +1,4 @@
-//===- ProductModule.cpp - a module of quantized products, without a model ===// ===//
+//===- ProductModule.cpp - quantized products without a model -------------===//
 
 #include "tools/driver/ProductModule.h"
 
