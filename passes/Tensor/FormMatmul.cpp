@@ -16,6 +16,9 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/AsmState.h"
 
+#include <map>
+#include <tuple>
+
 namespace mezzo {
 #define GEN_PASS_DEF_FORMMATMUL
 #include "passes/Passes.h.inc"
@@ -38,6 +41,24 @@ struct DequantizedWeight {
 struct Grouping {
   int64_t length, rowStride, groupStride;
 };
+
+/// What a formed weight is made of. Models share codes between products with
+/// other scales, and read one matrix by rows and by columns; each of these is a
+/// weight of its own.
+using Origin = std::tuple<Operation *, const void *, const void *, int64_t,
+                          int64_t, int64_t, bool>;
+using FormedWeights = std::map<Origin, WeightOp>;
+
+/// Names a constant: equal for equal values behind different loads.
+const void *sourceOf(Value value) {
+  if (!value)
+    return nullptr;
+  if (auto load = value.getDefiningOp<LoadWeightOp>())
+    return load.getWeightAttr().getAsOpaquePointer();
+  if (auto constant = value.getDefiningOp<arith::ConstantOp>())
+    return constant.getValue().getAsOpaquePointer();
+  return value.getAsOpaquePointer();
+}
 
 std::optional<DequantizedWeight> traceWeight(Value right, bool transposed) {
   if (auto transpose = right.getDefiningOp<linalg::TransposeOp>()) {
@@ -106,8 +127,9 @@ ElementsAttr gatherPerGroup(WeightOp weight, StringRef suffix,
 //   %c, %s = mezzo.load_weight @w.nk : tensor<NxKx!mezzo.q<int4>>,
 //   tensor<NxGxf32> %y = mezzo.matmul %x, %c scales(%s) group = 32
 struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
-  FormFromDequantize(MLIRContext *context, ComputeMode mode)
-      : OpRewritePattern(context), mode(mode) {}
+  FormFromDequantize(MLIRContext *context, ComputeMode mode,
+                     FormedWeights &formed)
+      : OpRewritePattern(context), mode(mode), formedWeights(formed) {}
 
   LogicalResult matchAndRewrite(linalg::MatmulOp op,
                                 PatternRewriter &rewriter) const override {
@@ -156,14 +178,16 @@ struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
   }
 
   /// The quantized weight beside the plain one; made once, however many
-  /// products read it.
+  /// products read it with these scales.
   FailureOr<WeightOp> formWeight(DequantizedWeight w, const Grouping &grouping,
                                  int64_t rows, int64_t columns,
                                  PatternRewriter &rewriter,
                                  Operation *op) const {
-    std::string name = (w.weight.getSymName() + ".rows").str();
-    if (auto known = SymbolTable::lookupNearestSymbolFrom<WeightOp>(
-            w.weight->getParentOp(), rewriter.getStringAttr(name)))
+    WeightOp &known =
+        formedWeights[{w.weight, sourceOf(w.dequantize.getScales()),
+                       sourceOf(w.dequantize.getZeros()), grouping.length,
+                       grouping.rowStride, grouping.groupStride, w.transposed}];
+    if (known)
       return known;
     ElementsAttr scaleConstant = constantOf(w.dequantize.getScales());
     std::optional<SmallVector<float>> scales =
@@ -193,6 +217,11 @@ struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
                             ? "ch"
                             : "g" + std::to_string(grouping.length);
     std::string spec = format.str() + "/" + group + (offsets ? "+zp" : "");
+    std::string base = (w.weight.getSymName() + ".rows").str(), name = base;
+    for (unsigned count = 1; SymbolTable::lookupNearestSymbolFrom(
+             w.weight->getParentOp(), rewriter.getStringAttr(name));
+         ++count)
+      name = base + std::to_string(count);
     OpBuilder::InsertionGuard guard(rewriter);
     rewriter.setInsertionPointAfter(w.weight);
     auto formed = WeightOp::create(rewriter, w.weight.getLoc(), name,
@@ -206,10 +235,11 @@ struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
                                      rows, groups, rewriter.getF32Type()));
     if (offsets)
       formed.setOffsetsAttr(offsets);
-    return formed;
+    return known = formed;
   }
 
   ComputeMode mode;
+  FormedWeights &formedWeights;
 };
 
 class FormMatmulPass : public mezzo::impl::FormMatmulBase<FormMatmulPass> {
@@ -223,7 +253,8 @@ class FormMatmulPass : public mezzo::impl::FormMatmulBase<FormMatmulPass> {
       return signalPassFailure();
     }
     RewritePatternSet patterns(&getContext());
-    patterns.add<FormFromDequantize>(&getContext(), *mode);
+    FormedWeights formed;
+    patterns.add<FormFromDequantize>(&getContext(), *mode, formed);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

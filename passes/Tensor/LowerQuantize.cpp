@@ -197,25 +197,28 @@ class LowerQuantizePass
     : public mezzo::impl::LowerQuantizeBase<LowerQuantizePass> {
   void runOnOperation() override {
     // Storage first: all values of codes become bytes (or 16 bits), and their
-    // formats are remembered for the arithmetic.
+    // formats are remembered for the arithmetic. Values are tensors, or, in the
+    // body of an op that moves codes, single ones.
     llvm::DenseMap<Value, Format> formats;
     bool refused = false;
     auto store = [&](Value value) {
-      auto type = dyn_cast<RankedTensorType>(value.getType());
-      if (!type || !isa<QType>(type.getElementType()))
+      Type element = getElementTypeOrSelf(value.getType());
+      if (!isa<QType>(element))
         return;
-      std::optional<Format> format = integerFormat(type.getElementType());
+      std::optional<Format> format = integerFormat(element);
       if (!format) {
         mlir::emitError(value.getLoc())
-            << "has codes of format " << type.getElementType()
+            << "has codes of format " << element
             << " outside a product, which is not supported yet: use an integer "
                "format";
         refused = true;
         return;
       }
       formats.try_emplace(value, *format);
-      value.setType(type.clone(
-          IntegerType::get(&getContext(), format->bits() <= 8 ? 8 : 16)));
+      Type storage =
+          IntegerType::get(&getContext(), format->bits() <= 8 ? 8 : 16);
+      auto tensor = dyn_cast<RankedTensorType>(value.getType());
+      value.setType(tensor ? Type(tensor.clone(storage)) : storage);
     };
     getOperation().walk([&](func::FuncOp function) {
       function.walk(

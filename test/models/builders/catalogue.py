@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from .qdq import static_activations, weight_only
+from .qdq import moved_codes, shared_codes, static_activations, weight_only
 from .small import embedding, scalar_arithmetic, static_product
 from .transformer import attention_projections, feed_forward
 
@@ -39,6 +39,8 @@ def _make():
                 )
     catalogue["matmul-int4-g16-odd"] = partial(weight_only, 7100, "int4", 16, True, width=75, rows=33)
     catalogue["static-activations"] = partial(static_activations, 7200)
+    catalogue["shared-codes"] = partial(shared_codes, 7250)
+    catalogue["moved-codes"] = partial(moved_codes, 7260)
     catalogue["embedding"] = partial(embedding, 7300)
     catalogue["static-product"] = partial(static_product, 7400)
     catalogue["other-static-product"] = partial(static_product, 7500, rows=3, width=32, columns=40)

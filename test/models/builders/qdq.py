@@ -75,3 +75,31 @@ def static_activations(seed, width=96, rows=80):
     relu = g.op("Relu", product, name="relu")
     g.output(fake_quantized(relu, 0.021, 0, "y"), ["rows", rows])
     return g
+
+
+def shared_codes(seed, width=48):
+    """One initializer of codes behind three weights: by columns with two sets of scales, and by rows."""
+    g = Graph("shared_codes", seed)
+    x = g.input("x", g.heavy_tailed(5, width), ["rows", width])
+    codes = quantized_constant(g, "int8", [width, width], "codes")
+
+    def weight(name, axis):
+        scales = g.constant(g.random.uniform(0.001, 0.003, width).astype(np.float32), f"{name}.scales")
+        return g.op("DequantizeLinear", codes, scales, name=name, axis=axis)
+
+    first = g.op("MatMul", x, weight("w1", 1), name="first")
+    second = g.op("MatMul", x, weight("w2", 1), name="second")
+    third = g.op("Gemm", x, weight("w3", 0), name="third", transB=1)
+    g.output(g.op("Add", g.op("Add", first, second, name="both"), third, name="y"), ["rows", width])
+    return g
+
+
+def moved_codes(seed, width=40):
+    """Q -> Transpose -> DQ: codes that are moved between the two."""
+    g = Graph("moved_codes", seed)
+    x = g.input("x", g.heavy_tailed(7, width), ["rows", width])
+    parameters = (g.constant(np.float32(0.037), "scale"), g.constant(np.uint8(97), "zero"))
+    codes = g.op("QuantizeLinear", x, *parameters, name="codes")
+    moved = g.op("Transpose", codes, name="moved", perm=[1, 0])
+    g.output(g.op("DequantizeLinear", moved, *parameters, name="y"), [width, "rows"])
+    return g
