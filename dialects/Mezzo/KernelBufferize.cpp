@@ -37,6 +37,10 @@ struct LaunchBufferization
     auto launch = cast<LaunchOp>(op);
     auto kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
         op, launch.getKernelAttr());
+    if (!kernel)
+      return op->emitOpError()
+             << "launches " << launch.getKernelAttr()
+             << ", which is no func.func: kernels are functions on memrefs";
     SmallVector<Value> inputs, outputs, results;
     unsigned argument = 0;
     for (auto [operands, buffers] : {std::pair(launch.getInputs(), &inputs),
@@ -103,6 +107,12 @@ struct WeightBufferization
       return op->emitOpError()
              << "loads " << load.getWeightAttr()
              << ", which has no place yet: run mezzo-pack-weights";
+    if (op->getNumResults() != 1)
+      return op->emitOpError()
+             << "loads " << op->getNumResults() << " tensors from "
+             << load.getWeightAttr()
+             << ", which is one array in the weight file: a product with it "
+                "becomes one with `mezzo.load_packed` in mezzo-pack-weights";
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
     Value view = WeightViewOp::create(
         rewriter, op->getLoc(),

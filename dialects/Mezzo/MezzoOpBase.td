@@ -16,6 +16,6 @@ class Mezzo_Op<string mnemonic, list<Trait> traits = []> : Op<Mezzo_Dialect, mne
 class Mezzo_TensorOp<string mnemonic, list<Trait> traits = []>
     : Mezzo_Op<mnemonic, traits # [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]>;
 
-def Mezzo_FloatTensor : TensorOf<[F32, F16, BF16]>;
+def Mezzo_FloatTensor : RankedTensorOf<[F32, F16, BF16]>;
 
 #endif // MEZZO_DIALECTS_MEZZO_MEZZOOPBASE_TD

@@ -25,6 +25,9 @@ static LogicalResult verifyScales(Operation *op, ShapedType input,
                              << ": their shapes must be equal";
   if (scales.getRank() == 0)
     return success();
+  if (rank == 0)
+    return op->emitOpError() << "has scales of type " << scales
+                             << " for a scalar: use a scalar scale";
   if (axis < 0 || axis >= rank)
     return op->emitOpError()
            << "has axis " << axis << ", but the input has rank " << rank
@@ -37,11 +40,11 @@ static LogicalResult verifyScales(Operation *op, ShapedType input,
       return op->emitOpError() << "has scales of rank " << scales.getRank()
                                << ": without a block they are a scalar or a "
                                   "vector along the axis";
-    if (!ShapedType::isDynamic(input.getDimSize(axis)) &&
-        scales.getDimSize(0) != input.getDimSize(axis))
-      return op->emitOpError()
-             << "has " << scales.getDimSize(0) << " scales for "
-             << input.getDimSize(axis) << " slices along axis " << axis;
+    int64_t slices = input.getDimSize(axis), have = scales.getDimSize(0);
+    if (!ShapedType::isDynamic(slices) && !ShapedType::isDynamic(have) &&
+        have != slices)
+      return op->emitOpError() << "has " << have << " scales for " << slices
+                               << " slices along axis " << axis;
     return success();
   }
   if (scales.getRank() != rank)

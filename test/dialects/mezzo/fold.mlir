@@ -19,7 +19,7 @@ func.func @pure(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>, tenso
   %w2 = mezzo.load_weight @w : tensor<2x2xf32>
   %y1 = mezzo.softmax %x : (tensor<4x4xf32>) -> tensor<4x4xf32>
   %y2 = mezzo.softmax %x : (tensor<4x4xf32>) -> tensor<4x4xf32>
-  %unread:3 = mezzo.quantize_rows %x group = 4 : (tensor<4x4xf32>) -> (tensor<4x4xi8>, tensor<4xf32>, tensor<4x1xi32>)
+  %unread:3 = mezzo.quantize_rows %x group = 4 : (tensor<4x4xf32>) -> (tensor<4x64xi8>, tensor<4xf32>, tensor<4x1xi32>)
   return %y1, %y2, %w1, %w2 : tensor<4x4xf32>, tensor<4x4xf32>, tensor<2x2xf32>, tensor<2x2xf32>
 }
 

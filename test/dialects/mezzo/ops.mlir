@@ -15,10 +15,10 @@ func.func private @types(tensor<4x!mezzo.q<int3>>, tensor<4x!mezzo.q<ternary>>, 
                          tensor<4x!mezzo.q<"float<3,2,3,finite>">>, memref<4x!mezzo.q<uint4>>)
 
 // CHECK-LABEL: func private @attributes
-// CHECK-SAME: config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2>
+// CHECK-SAME: config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2, streams = 2, block = 64, chunk = 32>
 // CHECK-SAME: layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">
 func.func private @attributes() attributes {
-  config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2>,
+  config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2, streams = 2, block = 64, chunk = 32>,
   layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">}
 
 //===------------------------------------------------------------------------===//
@@ -87,14 +87,15 @@ func.func @dequantize(%q: tensor<?x64x!mezzo.q<int4>>, %b: tensor<8x64xf16>, %c:
 // CHECK-LABEL: func @matmul
 // CHECK: mezzo.matmul %{{.*}}, %{{.*}} scales(%{{.*}}) mode = float group = 64 :
 // CHECK: mezzo.matmul %{{.*}}, %{{.*}} scales(%{{.*}}) offsets(%{{.*}}) permutation(%{{.*}}) bias(%{{.*}}) mode = int
-// CHECK-SAME: group = 48 config = <strategy = native_dot, rows = 1, groups = 2, unroll = 2> :
+// CHECK-SAME: group = 48
+// CHECK-SAME: config = <strategy = native_dot, rows = 1, groups = 2, unroll = 2, streams = 1, block = 48, chunk = 16> :
 func.func @matmul(%x: tensor<?x64xf32>, %c: tensor<8x64x!mezzo.q<uint4>>, %one: tensor<8x1xf32>, %s: tensor<8x2xf32>,
                   %z: tensor<8x2xi16>, %p: tensor<64xi32>, %b: tensor<8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
   %0 = mezzo.matmul %x, %c scales(%one) mode = float group = 64
     : (tensor<?x64xf32>, tensor<8x64x!mezzo.q<uint4>>, tensor<8x1xf32>) -> tensor<?x8xf32>
   // 64 columns in groups of 48: the second is shorter.
   %1 = mezzo.matmul %x, %c scales(%s) offsets(%z) permutation(%p) bias(%b) mode = int group = 48
-    config = <strategy = native_dot, rows = 1, groups = 2, unroll = 2>
+    config = <strategy = native_dot, rows = 1, groups = 2, unroll = 2, streams = 1, block = 48, chunk = 16>
     : (tensor<?x64xf32>, tensor<8x64x!mezzo.q<uint4>>, tensor<8x2xf32>, tensor<8x2xi16>, tensor<64xi32>, tensor<8xf32>)
     -> tensor<?x8xf32>
   return %0, %1 : tensor<?x8xf32>, tensor<?x8xf32>
@@ -120,40 +121,46 @@ func.func @rows(%x: tensor<?x100xf32>, %s: tensor<100xf32>, %b: tensor<100xf32>)
 
 // CHECK: mezzo.weight @packed
 // CHECK-SAME: packed = #mezzo.layout<"
-// CHECK-SAME: parts = array<i64: 0, 128>
+// CHECK-SAME: place = 128 : i64
 mezzo.weight @packed {spec = "int8/ch", type = tensor<2x4x!mezzo.q<int8>>, group = 4 : i64,
   data = dense<[1, 2, 3, 4, 5, 6, 7, 8]> : tensor<8xi8>, layout = #mezzo.layout<"bit=[b:8], line=[k:*], tile=[n:*]">,
   scales = dense<1.0> : tensor<2x1xf32>,
   packed = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">,
-  parts = array<i64: 0, 128>}
+  place = 128 : i64}
 
-// 6 columns in groups of 5: each group is padded to 8 codes.
+// 6 columns in groups of 5: each group is padded to 8 codes, and a row to whole lines of 64 bytes. Two chunks of 4 columns
+// in each group.
 
 // CHECK-LABEL: func @packed_product
-// CHECK: mezzo.load_packed @packed : tensor<128xi8>, tensor<16xf32>
+// CHECK: mezzo.load_packed @packed : tensor<128xi8>
 // CHECK: mezzo.quantize_rows %{{.*}} group = 4 :
-// CHECK: mezzo.quantize_rows %{{.*}} group = 5 :
-// CHECK-SAME: (tensor<?x6xf32>) -> (tensor<?x16xi8>, tensor<?xf32>, tensor<?x2xi32>)
-// CHECK: mezzo.packed_matmul(%{{.*}}, %{{.*}}, %{{.*}}), (%{{.*}}, %{{.*}}) {
-// CHECK: mezzo.packed_matmul(%{{.*}}), (%{{.*}}, %{{.*}}) permutation(%{{.*}}) bias(%{{.*}}) {
+// CHECK: mezzo.quantize_rows %{{.*}} group = 5 chunk = 4 :
+// CHECK-SAME: (tensor<?x6xf32>) -> (tensor<?x64xi8>, tensor<?xf32>, tensor<?x2xi32>, tensor<?x4xi32>)
+// CHECK: mezzo.packed_matmul(%{{.*}}, %{{.*}}, %{{.*}}), %{{.*}} {
+// CHECK-SAME: scale_type = f32
+// CHECK: mezzo.packed_matmul(%{{.*}}), %{{.*}} permutation(%{{.*}}) bias(%{{.*}}) {
+// CHECK-SAME: offset_type = i8
+// CHECK-SAME: scale_type = f16
 func.func @packed_product(%x: tensor<?x4xf32>, %y: tensor<?x6xf32>, %p: tensor<4xi32>, %b: tensor<2xf32>)
-    -> (tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x16xi8>) {
-  %c, %s = mezzo.load_packed @packed : tensor<128xi8>, tensor<16xf32>
+    -> (tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x64xi8>) {
+  %w = mezzo.load_packed @packed : tensor<128xi8>
   %a, %as, %sums = mezzo.quantize_rows %x group = 4
-    : (tensor<?x4xf32>) -> (tensor<?x4xi8>, tensor<?xf32>, tensor<?x1xi32>)
-  %d, %ds, %dsums = mezzo.quantize_rows %y group = 5
-    : (tensor<?x6xf32>) -> (tensor<?x16xi8>, tensor<?xf32>, tensor<?x2xi32>)
-  %0 = mezzo.packed_matmul(%a, %as, %sums), (%c, %s) {
+    : (tensor<?x4xf32>) -> (tensor<?x64xi8>, tensor<?xf32>, tensor<?x1xi32>)
+  %d, %ds, %dsums, %pairs = mezzo.quantize_rows %y group = 5 chunk = 4
+    : (tensor<?x6xf32>) -> (tensor<?x64xi8>, tensor<?xf32>, tensor<?x2xi32>, tensor<?x4xi32>)
+  %0 = mezzo.packed_matmul(%a, %as, %sums), %w {
       format = "int8", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">,
-      mode = 1 : i32, config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2>,
+      scale_type = f32, mode = 1 : i32,
+      config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2, streams = 2, block = 64, chunk = 0>,
       rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
-    : (tensor<?x4xi8>, tensor<?xf32>, tensor<?x1xi32>, tensor<128xi8>, tensor<16xf32>) -> tensor<?x2xf32>
-  %1 = mezzo.packed_matmul(%x), (%c, %s) permutation(%p) bias(%b) {
+    : (tensor<?x64xi8>, tensor<?xf32>, tensor<?x1xi32>, tensor<128xi8>) -> tensor<?x2xf32>
+  %1 = mezzo.packed_matmul(%x), %w permutation(%p) bias(%b) {
       format = "int8", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">,
-      mode = 0 : i32, config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1>,
+      scale_type = f16, offset_type = i8, mode = 0 : i32,
+      config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
       rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
-    : (tensor<?x4xf32>, tensor<128xi8>, tensor<16xf32>, tensor<4xi32>, tensor<2xf32>) -> tensor<?x2xf32>
-  return %0, %1, %d : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x16xi8>
+    : (tensor<?x4xf32>, tensor<128xi8>, tensor<4xi32>, tensor<2xf32>) -> tensor<?x2xf32>
+  return %0, %1, %d : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x64xi8>
 }
 
 //===------------------------------------------------------------------------===//

@@ -1,0 +1,563 @@
+// What the verifiers refuse, and what they say.
+
+// RUN: mezzo-opt %s -split-input-file -verify-diagnostics
+
+//===------------------------------------------------------------------------===//
+// Types and attributes
+//===------------------------------------------------------------------------===//
+
+// expected-error @below {{'int9' is not a format: 9 bits; it has 1 to 8, or 16}}
+func.func private @no_format(tensor<4x!mezzo.q<int9>>)
+
+// -----
+
+// expected-error @below {{layout: axis k: nothing places k@2, the next digit is k@3}}
+func.func private @no_layout() attributes {layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@3:*], tile=[n:*]">}
+
+// -----
+
+// expected-error @+2 {{the knob rows is 17: use 1..16}}
+func.func private @too_many_rows() attributes {
+  config = #mezzo.config<strategy = native_dot, rows = 17, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>}
+
+// -----
+
+// expected-error @+2 {{the knob groups is 0: use 1..8}}
+func.func private @no_groups() attributes {
+  config = #mezzo.config<strategy = native_dot, rows = 1, groups = 0, unroll = 1, streams = 1, block = 64, chunk = 0>}
+
+// -----
+
+// expected-error @+2 {{the knob unroll is 9: use 1..8}}
+func.func private @unrolled_too_often() attributes {
+  config = #mezzo.config<strategy = native_dot, rows = 1, groups = 2, unroll = 9, streams = 1, block = 64, chunk = 0>}
+
+// -----
+
+// expected-error @+2 {{the knob streams is 5: use 1..4}}
+func.func private @too_many_streams() attributes {
+  config = #mezzo.config<strategy = native_dot, rows = 1, groups = 2, unroll = 1, streams = 5, block = 64, chunk = 0>}
+
+// -----
+
+// expected-error @+2 {{the knob block is 0: use 4..4096}}
+func.func private @no_block() attributes {
+  config = #mezzo.config<strategy = native_dot, rows = 1, groups = 2, unroll = 1, streams = 1, block = 0, chunk = 0>}
+
+// -----
+
+// expected-error @+2 {{the knob chunk is 8192: use 0..4096}}
+func.func private @long_chunk() attributes {
+  config = #mezzo.config<strategy = native_dot, rows = 1, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 8192>}
+
+// -----
+
+// expected-error @+2 {{a block of 64 and a chunk of 6 columns: use multiples of 4}}
+func.func private @half_a_step() attributes {
+  config = #mezzo.config<strategy = native_dot, rows = 1, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 6>}
+
+// -----
+
+// expected-error @+2 {{a block of 64 columns is cut by chunks of 48: use a multiple of the chunk}}
+func.func private @block_of_half_chunks() attributes {
+  config = #mezzo.config<strategy = native_dot, rows = 1, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 48>}
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// weight
+//===------------------------------------------------------------------------===//
+
+// expected-error @below {{'mezzo.weight' op has the type 'tensor<?x2xf32>': a weight needs a static shape}}
+mezzo.weight @dynamic {type = tensor<?x2xf32>, data = dense<1.0> : tensor<2x2xf32>}
+
+// -----
+
+// expected-error @below {{'mezzo.weight' op is plain, but has scales, offsets}}
+mezzo.weight @plain_with_scales {type = tensor<2x2xf32>, data = dense<1.0> : tensor<2x2xf32>,
+  scales = dense<1.0> : tensor<2x1xf32>}
+
+// -----
+
+// expected-error @below {{'mezzo.weight' op has a spec, so its type must be a matrix of codes [N, K], not 'tensor<2x2xf32>'}}
+mezzo.weight @spec_without_codes {spec = "int8", type = tensor<2x2xf32>, data = dense<1.0> : tensor<2x2xf32>}
+
+// -----
+
+// expected-error @below {{'mezzo.weight' op has a spec, so its type must be a matrix of codes [N, K], not 'tensor<4x!mezzo.q<int8>>'}}
+mezzo.weight @no_matrix {spec = "int8", type = tensor<4x!mezzo.q<int8>>, data = dense<1> : tensor<4xi8>}
+
+// -----
+
+// expected-error @below {{'mezzo.weight' op quantization spec 'int8/g0': 'g0' is not a group: a block has at least one element}}
+mezzo.weight @unreadable_spec {spec = "int8/g0", type = tensor<2x4x!mezzo.q<int8>>, data = dense<1> : tensor<8xi8>}
+
+// -----
+
+// expected-error @below {{'mezzo.weight' op has the spec int8/ch, but its codes are '!mezzo.q<uint8>'}}
+mezzo.weight @other_format {spec = "int8/ch", type = tensor<2x4x!mezzo.q<uint8>>, data = dense<1> : tensor<8xi8>}
+
+// -----
+
+// expected-error @below {{'mezzo.weight' op is quantized and needs `group`, `layout` and `scales`}}
+mezzo.weight @no_scales {spec = "int8/ch", type = tensor<2x4x!mezzo.q<int8>>, data = dense<1> : tensor<8xi8>,
+  group = 4 : i64, layout = #mezzo.layout<"bit=[b:8], line=[k:*], tile=[n:*]">}
+
+// -----
+
+// expected-error @below {{'mezzo.weight' op has a group of 0 columns: at least 1 is needed}}
+mezzo.weight @empty_group {spec = "int8/ch", type = tensor<2x4x!mezzo.q<int8>>, data = dense<1> : tensor<8xi8>,
+  group = 0 : i64, layout = #mezzo.layout<"bit=[b:8], line=[k:*], tile=[n:*]">, scales = dense<1.0> : tensor<2x1xf32>}
+
+// -----
+
+// 4 columns in groups of 3 are two groups.
+
+// expected-error @below {{'mezzo.weight' op scales have shape 'tensor<2x1xf32>', but [2, 2] is needed, one per row and group}}
+mezzo.weight @too_few_scales {spec = "int8/g3", type = tensor<2x4x!mezzo.q<int8>>, data = dense<1> : tensor<8xi8>,
+  group = 3 : i64, layout = #mezzo.layout<"bit=[b:8], line=[k:*], tile=[n:*]">, scales = dense<1.0> : tensor<2x1xf32>}
+
+// -----
+
+// expected-error @below {{'mezzo.weight' op offsets have shape 'tensor<1x2xi16>', but [2, 2] is needed, one per row and group}}
+mezzo.weight @too_few_offsets {spec = "int8/g3+zp", type = tensor<2x4x!mezzo.q<int8>>, data = dense<1> : tensor<8xi8>,
+  group = 3 : i64, layout = #mezzo.layout<"bit=[b:8], line=[k:*], tile=[n:*]">, scales = dense<1.0> : tensor<2x2xf32>,
+  offsets = dense<1> : tensor<1x2xi16>}
+
+// -----
+
+// expected-error @below {{'mezzo.weight' op has a permutation of 'tensor<3xi32>', but 4 columns}}
+mezzo.weight @short_permutation {spec = "int8/ch", type = tensor<2x4x!mezzo.q<int8>>, data = dense<1> : tensor<8xi8>,
+  group = 4 : i64, layout = #mezzo.layout<"bit=[b:8], line=[k:*], tile=[n:*]">, scales = dense<1.0> : tensor<2x1xf32>,
+  permutation = dense<[2, 1, 0]> : tensor<3xi32>}
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// load_weight, load_packed
+//===------------------------------------------------------------------------===//
+
+func.func private @not_a_weight()
+func.func @load_of_a_function() -> tensor<2x2xf32> {
+  // expected-error @below {{'mezzo.load_weight' op refers to @not_a_weight, which is no `mezzo.weight` of this module}}
+  %w = mezzo.load_weight @not_a_weight : tensor<2x2xf32>
+  return %w : tensor<2x2xf32>
+}
+
+// -----
+
+mezzo.weight @w {type = tensor<2x2xf32>, data = dense<1.0> : tensor<2x2xf32>}
+func.func @load_of_another_type() -> tensor<2x3xf32> {
+  // expected-error @below {{'mezzo.load_weight' op loads the types 'tensor<2x3xf32>', but @w is 'tensor<2x2xf32>'}}
+  %w = mezzo.load_weight @w : tensor<2x3xf32>
+  return %w : tensor<2x3xf32>
+}
+
+// -----
+
+mezzo.weight @w {spec = "int8/ch", type = tensor<2x4x!mezzo.q<int8>>, data = dense<1> : tensor<8xi8>, group = 4 : i64,
+  layout = #mezzo.layout<"bit=[b:8], line=[k:*], tile=[n:*]">, scales = dense<1.0> : tensor<2x1xf32>}
+func.func @load_without_scales() -> tensor<2x4x!mezzo.q<int8>> {
+  // expected-error @below {{loads the types 'tensor<2x4x!mezzo.q<int8>>', but @w is 'tensor<2x4x!mezzo.q<int8>>', 'tensor<2x1xf32>'}}
+  %w = mezzo.load_weight @w : tensor<2x4x!mezzo.q<int8>>
+  return %w : tensor<2x4x!mezzo.q<int8>>
+}
+
+// -----
+
+func.func @load_of_nothing() -> tensor<64xi8> {
+  // expected-error @below {{'mezzo.load_packed' op refers to @nothing, which is no `mezzo.weight` of this module}}
+  %w = mezzo.load_packed @nothing : tensor<64xi8>
+  return %w : tensor<64xi8>
+}
+
+// -----
+
+mezzo.weight @w {type = tensor<2x2xf32>, data = dense<1.0> : tensor<2x2xf32>}
+func.func @load_of_a_weight_without_a_place() -> tensor<64xi8> {
+  // expected-error @below {{'mezzo.load_packed' op loads @w, which has no packed layout yet: run mezzo-pack-weights}}
+  %w = mezzo.load_packed @w : tensor<64xi8>
+  return %w : tensor<64xi8>
+}
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// quantize, dequantize
+//===------------------------------------------------------------------------===//
+
+func.func @quantize_to_another_shape(%x: tensor<4x64xf32>, %s: tensor<f32>) -> tensor<4x32x!mezzo.q<int8>> {
+  // expected-error @below {{'mezzo.quantize' op maps 'tensor<4x64xf32>' to 'tensor<4x32x!mezzo.q<int8>>': the shapes must be equal}}
+  %q = mezzo.quantize %x scales(%s) : (tensor<4x64xf32>, tensor<f32>) -> tensor<4x32x!mezzo.q<int8>>
+  return %q : tensor<4x32x!mezzo.q<int8>>
+}
+
+// -----
+
+func.func @dequantize_to_another_shape(%q: tensor<4x64x!mezzo.q<int8>>, %s: tensor<f32>) -> tensor<4x32xf32> {
+  // expected-error @below {{'mezzo.dequantize' op maps 'tensor<4x64x!mezzo.q<int8>>' to 'tensor<4x32xf32>': the shapes must be equal}}
+  %x = mezzo.dequantize %q scales(%s) : (tensor<4x64x!mezzo.q<int8>>, tensor<f32>) -> tensor<4x32xf32>
+  return %x : tensor<4x32xf32>
+}
+
+// -----
+
+func.func @zeros_of_another_shape(%q: tensor<4x64x!mezzo.q<int8>>, %s: tensor<4xf32>, %z: tensor<i8>) -> tensor<4x64xf32> {
+  // expected-error @below {{has zero points of type 'tensor<i8>' beside scales of type 'tensor<4xf32>': their shapes must be equal}}
+  %x = mezzo.dequantize %q scales(%s) zeros(%z)
+    : (tensor<4x64x!mezzo.q<int8>>, tensor<4xf32>, tensor<i8>) -> tensor<4x64xf32>
+  return %x : tensor<4x64xf32>
+}
+
+// -----
+
+func.func @vector_of_scales_for_a_scalar(%x: tensor<f32>, %s: tensor<1xf32>) -> tensor<!mezzo.q<int8>> {
+  // expected-error @below {{'mezzo.quantize' op has scales of type 'tensor<1xf32>' for a scalar: use a scalar scale}}
+  %q = mezzo.quantize %x scales(%s) : (tensor<f32>, tensor<1xf32>) -> tensor<!mezzo.q<int8>>
+  return %q : tensor<!mezzo.q<int8>>
+}
+
+// -----
+
+func.func @scales_of_unknown_rank(%x: tensor<4x64xf32>, %s: tensor<*xf32>) -> tensor<4x64x!mezzo.q<int8>> {
+  // expected-error @below {{'mezzo.quantize' op operand #1 must be ranked tensor of 32-bit float or 16-bit float or bfloat16 type values}}
+  %q = mezzo.quantize %x scales(%s) axis = 1 : (tensor<4x64xf32>, tensor<*xf32>) -> tensor<4x64x!mezzo.q<int8>>
+  return %q : tensor<4x64x!mezzo.q<int8>>
+}
+
+// -----
+
+func.func @axis_beyond_the_rank(%x: tensor<4x64xf32>, %s: tensor<4xf32>) -> tensor<4x64x!mezzo.q<int8>> {
+  // expected-error @below {{'mezzo.quantize' op has axis 2, but the input has rank 2: use 0..1}}
+  %q = mezzo.quantize %x scales(%s) axis = 2 : (tensor<4x64xf32>, tensor<4xf32>) -> tensor<4x64x!mezzo.q<int8>>
+  return %q : tensor<4x64x!mezzo.q<int8>>
+}
+
+// -----
+
+func.func @negative_block(%x: tensor<4x64xf32>, %s: tensor<4x64xf32>) -> tensor<4x64x!mezzo.q<int8>> {
+  // expected-error @below {{'mezzo.quantize' op has a block of -1: use the length of a block, or 0 for none}}
+  %q = mezzo.quantize %x scales(%s) block = -1 : (tensor<4x64xf32>, tensor<4x64xf32>) -> tensor<4x64x!mezzo.q<int8>>
+  return %q : tensor<4x64x!mezzo.q<int8>>
+}
+
+// -----
+
+func.func @matrix_of_scales_without_a_block(%x: tensor<4x64xf32>, %s: tensor<4x2xf32>) -> tensor<4x64x!mezzo.q<int8>> {
+  // expected-error @below {{has scales of rank 2: without a block they are a scalar or a vector along the axis}}
+  %q = mezzo.quantize %x scales(%s) : (tensor<4x64xf32>, tensor<4x2xf32>) -> tensor<4x64x!mezzo.q<int8>>
+  return %q : tensor<4x64x!mezzo.q<int8>>
+}
+
+// -----
+
+func.func @too_few_slices(%x: tensor<4x64xf32>, %s: tensor<4xf32>) -> tensor<4x64x!mezzo.q<int8>> {
+  // expected-error @below {{'mezzo.quantize' op has 4 scales for 64 slices along axis 1}}
+  %q = mezzo.quantize %x scales(%s) axis = 1 : (tensor<4x64xf32>, tensor<4xf32>) -> tensor<4x64x!mezzo.q<int8>>
+  return %q : tensor<4x64x!mezzo.q<int8>>
+}
+
+// -----
+
+func.func @vector_of_scales_with_a_block(%x: tensor<4x64xf32>, %s: tensor<2xf32>) -> tensor<4x64x!mezzo.q<int8>> {
+  // expected-error @below {{'mezzo.quantize' op has a block of 32, so its scales must have rank 2, not 1}}
+  %q = mezzo.quantize %x scales(%s) axis = 1 block = 32 : (tensor<4x64xf32>, tensor<2xf32>) -> tensor<4x64x!mezzo.q<int8>>
+  return %q : tensor<4x64x!mezzo.q<int8>>
+}
+
+// -----
+
+func.func @too_few_blocks(%q: tensor<4x65x!mezzo.q<int8>>, %s: tensor<4x2xf32>) -> tensor<4x65xf32> {
+  // expected-error @below {{'mezzo.dequantize' op has 2 scales along dimension 1, but 3 are needed for 65 elements}}
+  %x = mezzo.dequantize %q scales(%s) axis = 1 block = 32 : (tensor<4x65x!mezzo.q<int8>>, tensor<4x2xf32>) -> tensor<4x65xf32>
+  return %x : tensor<4x65xf32>
+}
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// quantize_rows
+//===------------------------------------------------------------------------===//
+
+func.func @rows_of_unknown_length(%x: tensor<4x?xf32>) -> tensor<4x64xi8> {
+  // expected-error @below {{'mezzo.quantize_rows' op needs a static number of columns: groups of the weight are counted along them}}
+  %c, %s, %t = mezzo.quantize_rows %x group = 32 : (tensor<4x?xf32>) -> (tensor<4x64xi8>, tensor<4xf32>, tensor<4x2xi32>)
+  return %c : tensor<4x64xi8>
+}
+
+// -----
+
+func.func @rows_in_empty_groups(%x: tensor<4x64xf32>) -> tensor<4x64xi8> {
+  // expected-error @below {{'mezzo.quantize_rows' op has a group of 0 columns: at least 1 is needed}}
+  %c, %s, %t = mezzo.quantize_rows %x group = 0 : (tensor<4x64xf32>) -> (tensor<4x64xi8>, tensor<4xf32>, tensor<4x2xi32>)
+  return %c : tensor<4x64xi8>
+}
+
+// -----
+
+// Each group is padded to a multiple of four, and rows to whole lines of 64 bytes.
+
+func.func @rows_without_padding(%x: tensor<4x6xf32>) -> tensor<4x6xi8> {
+  // expected-error @below {{'mezzo.quantize_rows' op has 6 columns of codes, but 2 groups of 4 take 64}}
+  %c, %s, %t = mezzo.quantize_rows %x group = 3 : (tensor<4x6xf32>) -> (tensor<4x6xi8>, tensor<4xf32>, tensor<4x2xi32>)
+  return %c : tensor<4x6xi8>
+}
+
+// -----
+
+func.func @rows_with_too_few_sums(%x: tensor<4x64xf32>) -> tensor<4x64xi8> {
+  // expected-error @below {{'mezzo.quantize_rows' op has 1 sums a row for 2 groups}}
+  %c, %s, %t = mezzo.quantize_rows %x group = 32 : (tensor<4x64xf32>) -> (tensor<4x64xi8>, tensor<4xf32>, tensor<4x1xi32>)
+  return %c : tensor<4x64xi8>
+}
+
+// -----
+
+func.func @rows_in_chunks_of_half_steps(%x: tensor<4x64xf32>) -> tensor<4x64xi8> {
+  // expected-error @below {{'mezzo.quantize_rows' op has chunks of 6 columns: use a multiple of 4, or 0 for none}}
+  %c, %s, %t, %p = mezzo.quantize_rows %x group = 32 chunk = 6
+    : (tensor<4x64xf32>) -> (tensor<4x64xi8>, tensor<4xf32>, tensor<4x2xi32>, tensor<4x12xi32>)
+  return %c : tensor<4x64xi8>
+}
+
+// -----
+
+func.func @rows_with_too_few_pairs(%x: tensor<4x64xf32>) -> tensor<4x64xi8> {
+  // expected-error @below {{'mezzo.quantize_rows' op has 2 pairs a row for 4 chunks}}
+  %c, %s, %t, %p = mezzo.quantize_rows %x group = 32 chunk = 16
+    : (tensor<4x64xf32>) -> (tensor<4x64xi8>, tensor<4xf32>, tensor<4x2xi32>, tensor<4x2xi32>)
+  return %c : tensor<4x64xi8>
+}
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// matmul
+//===------------------------------------------------------------------------===//
+
+func.func @weight_of_unknown_size(%x: tensor<4x64xf32>, %c: tensor<?x64x!mezzo.q<int4>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{'mezzo.matmul' op has codes of type 'tensor<?x64x!mezzo.q<int4>>': a weight needs a static shape}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = float group = 64
+    : (tensor<4x64xf32>, tensor<?x64x!mezzo.q<int4>>, tensor<8x1xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @other_columns(%x: tensor<4x32xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{'mezzo.matmul' op multiplies 'tensor<4x32xf32>' by a weight of 64 columns: the sizes must be equal and static}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = float group = 64
+    : (tensor<4x32xf32>, tensor<8x64x!mezzo.q<int4>>, tensor<8x1xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @other_result(%x: tensor<?x64xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{'mezzo.matmul' op has the result 'tensor<4x8xf32>', but 'tensor<?x8xf32>' follows}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = float group = 64
+    : (tensor<?x64xf32>, tensor<8x64x!mezzo.q<int4>>, tensor<8x1xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @empty_groups(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{'mezzo.matmul' op has a group of 0 columns: at least 1 is needed}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = float group = 0
+    : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<int4>>, tensor<8x1xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @too_few_scales(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{'mezzo.matmul' op has scales of type 'tensor<8x1xf32>', but 8x2 are needed for groups of 32}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = float group = 32
+    : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<int4>>, tensor<8x1xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @too_few_offsets(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s: tensor<8x2xf32>, %z: tensor<8xi16>) -> tensor<4x8xf32> {
+  // expected-error @below {{'mezzo.matmul' op has offsets of type 'tensor<8xi16>', but 8x2 are needed for groups of 32}}
+  %y = mezzo.matmul %x, %c scales(%s) offsets(%z) mode = float group = 32
+    : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<int4>>, tensor<8x2xf32>, tensor<8xi16>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @short_permutation(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s: tensor<8x1xf32>, %p: tensor<63xi32>) -> tensor<4x8xf32> {
+  // expected-error @below {{'mezzo.matmul' op has a permutation of type 'tensor<63xi32>' for 64 columns}}
+  %y = mezzo.matmul %x, %c scales(%s) permutation(%p) mode = float group = 64
+    : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<int4>>, tensor<8x1xf32>, tensor<63xi32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @short_bias(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s: tensor<8x1xf32>, %b: tensor<7xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{'mezzo.matmul' op has a bias of type 'tensor<7xf32>' for 8 rows}}
+  %y = mezzo.matmul %x, %c scales(%s) bias(%b) mode = float group = 64
+    : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<int4>>, tensor<8x1xf32>, tensor<7xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @planned_mode(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{'mezzo.matmul' op has mode `lut8`, which no strategy computes yet: use `float` or `int`}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = lut8 group = 64
+    : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<int4>>, tensor<8x1xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @planned_format(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<e2m1>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{has codes of format e2m1, which no strategy computes yet: use an integer format of 1 to 8 bits}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = float group = 64
+    : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<e2m1>>, tensor<8x1xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// packed_matmul
+//===------------------------------------------------------------------------===//
+
+func.func @two_activations(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{has 2 activation operands in mode `int` with a chunk of 0: one is needed, or in mode `int` three (codes, scales, sums), and pairs where there is a chunk}}
+  %y = mezzo.packed_matmul(%x, %x), %w {
+      format = "int8", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">, scale_type = f32, mode = 1 : i32,
+      config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<4x4xf32>, tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @rows_in_mode_float(%x: tensor<4x64xi8>, %xs: tensor<4xf32>, %t: tensor<4x1xi32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{has 3 activation operands in mode `float` with a chunk of 0: one is needed}}
+  %y = mezzo.packed_matmul(%x, %xs, %t), %w {
+      format = "int8", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">, scale_type = f32, mode = 0 : i32,
+      config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<4x64xi8>, tensor<4xf32>, tensor<4x1xi32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @chunks_without_pairs(%x: tensor<4x64xi8>, %xs: tensor<4xf32>, %t: tensor<4x1xi32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{has 3 activation operands in mode `int` with a chunk of 4: one is needed}}
+  %y = mezzo.packed_matmul(%x, %xs, %t), %w {
+      format = "int8", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">, scale_type = f32, mode = 1 : i32,
+      config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 4>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<4x64xi8>, tensor<4xf32>, tensor<4x1xi32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @packed_without_a_format(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{'mezzo.packed_matmul' op 'eight' is not a format: unknown name; write int<n>}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "eight", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">, scale_type = f32, mode = 0 : i32,
+      config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @no_panel(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{'mezzo.packed_matmul' op has a layout that no kernel reads: not a panel: steps must be counted by k@4:*, not k@1:*}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "int8", layout = #mezzo.layout<"bit=[b:8], line=[k:*], tile=[n:*]">, scale_type = f32, mode = 0 : i32,
+      config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @packed_without_groups(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{'mezzo.packed_matmul' op is a product with 2x4 in groups of 0: at least 1 of each is needed}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "int8", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">, scale_type = f32, mode = 0 : i32,
+      config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 0 : i64}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @chunk_that_overflows(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{'mezzo.packed_matmul' op adds up chunks of 64 columns, but 16 bits hold 4 columns of int8}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "int8", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">, scale_type = f32, mode = 1 : i32,
+      config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 64>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// softmax, layer_norm, rms_norm
+//===------------------------------------------------------------------------===//
+
+func.func @softmax_to_another_type(%x: tensor<?x64xf32>) -> tensor<4x64xf32> {
+  // expected-error @below {{'mezzo.softmax' op maps 'tensor<?x64xf32>' to 'tensor<4x64xf32>': the types must be equal}}
+  %y = mezzo.softmax %x : (tensor<?x64xf32>) -> tensor<4x64xf32>
+  return %y : tensor<4x64xf32>
+}
+
+// -----
+
+func.func @norm_with_too_few_scales(%x: tensor<?x64xf32>, %s: tensor<63xf32>) -> tensor<?x64xf32> {
+  // expected-error @below {{'mezzo.rms_norm' op has 63 scales or biases for rows of 64 columns}}
+  %y = mezzo.rms_norm %x, %s epsilon = 0.0 : (tensor<?x64xf32>, tensor<63xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// -----
+
+func.func @norm_with_too_many_biases(%x: tensor<?x64xf32>, %s: tensor<64xf32>, %b: tensor<65xf32>) -> tensor<?x64xf32> {
+  // expected-error @below {{'mezzo.layer_norm' op has 65 scales or biases for rows of 64 columns}}
+  %y = mezzo.layer_norm %x, %s bias(%b) epsilon = 0.0
+    : (tensor<?x64xf32>, tensor<64xf32>, tensor<65xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// launch
+//===------------------------------------------------------------------------===//
+
+mezzo.weight @w {type = tensor<2x2xf32>, data = dense<1.0> : tensor<2x2xf32>}
+func.func @launch_of_a_weight(%y: memref<4xf32>, %n: index) {
+  // expected-error @below {{'mezzo.launch' op launches @w, which is no function of this module}}
+  mezzo.launch @w count(%n) grain = 1 ins() outs(%y : memref<4xf32>)
+  return
+}
+
+// -----
+
+func.func private @kernel(memref<4xf32>, index)
+func.func @launch_without_a_range(%y: memref<4xf32>, %n: index) {
+  // expected-error @below {{'mezzo.launch' op passes 3 arguments (inputs, outputs, begin, end), but @kernel takes 2}}
+  mezzo.launch @kernel count(%n) grain = 1 ins() outs(%y : memref<4xf32>)
+  return
+}
