@@ -1,0 +1,65 @@
+// Every product gets a strategy and a tile, every weight one layout, and every choice is a remark.
+
+// RUN: mezzo-opt %s -split-input-file --mezzo-select-strategy -verify-diagnostics | FileCheck %s
+// RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=rows=2,unroll=1 2>&1 | FileCheck %s --check-prefix=FORCED
+// RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=columns=2 2>&1 | FileCheck %s --check-prefix=NO-KNOB
+// RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=rows=many 2>&1 | FileCheck %s --check-prefix=WORD
+// RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=rows=99 2>&1 | FileCheck %s --check-prefix=LARGE
+
+// FORCED: remark: strategy native_dot for uint4/g32+zp in mode int
+// FORCED-SAME: (forced)
+// FORCED: mezzo.matmul {{.*}} config = <strategy = native_dot, rows = 2, groups = {{[0-9]+}}, unroll = 1,
+// FORCED: mezzo.matmul {{.*}} config = <strategy = dequant, rows = 2, groups = {{[0-9]+}}, unroll = 1,
+// NO-KNOB: error: has no knob 'columns': it has rows, groups, unroll
+// WORD: error: has the knob 'rows=many': write a number, such as rows=4
+// LARGE: error: the knob rows is 99: use 1..16
+
+// The mode decides the strategy. One weight that both products read has one layout.
+
+// CHECK: mezzo.weight @w
+// CHECK-SAME: packed = #mezzo.layout<"bit=[b:4, {{.*}}">
+mezzo.weight @w {spec = "uint4/g32+zp", type = tensor<64x64x!mezzo.q<uint4>>, group = 32 : i64,
+  data = dense<1> : tensor<2048xi8>, layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">,
+  scales = dense<1.0> : tensor<64x2xf32>, offsets = dense<8> : tensor<64x2xi16>}
+
+// CHECK-LABEL: func @modes
+// CHECK: mezzo.matmul {{.*}} mode = int group = 32 config = <strategy = native_dot, rows = {{.*}}>
+// CHECK: mezzo.matmul {{.*}} mode = float group = 32 config = <strategy = dequant, rows = {{.*}}>
+func.func @modes(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+  %c, %s, %z = mezzo.load_weight @w : tensor<64x64x!mezzo.q<uint4>>, tensor<64x2xf32>, tensor<64x2xi16>
+  // expected-remark @below {{strategy native_dot for uint4/g32+zp in mode int}}
+  %0 = mezzo.matmul %x, %c scales(%s) offsets(%z) mode = int group = 32
+    : (tensor<?x64xf32>, tensor<64x64x!mezzo.q<uint4>>, tensor<64x2xf32>, tensor<64x2xi16>) -> tensor<?x64xf32>
+  // expected-remark @below {{strategy dequant for uint4/g32+zp in mode float}}
+  %1 = mezzo.matmul %x, %c scales(%s) offsets(%z) mode = float group = 32
+    : (tensor<?x64xf32>, tensor<64x64x!mezzo.q<uint4>>, tensor<64x2xf32>, tensor<64x2xi16>) -> tensor<?x64xf32>
+  return %0, %1 : tensor<?x64xf32>, tensor<?x64xf32>
+}
+
+// -----
+
+// Codes of three bits lie in pieces.
+
+// CHECK: mezzo.weight @three
+// CHECK-SAME: packed = #mezzo.layout<"{{.*}}; {{.*}}; {{.*}}">
+mezzo.weight @three {spec = "int3/ch", type = tensor<64x64x!mezzo.q<int3>>, group = 64 : i64,
+  data = dense<1> : tensor<1536xi8>, layout = #mezzo.layout<"flat=[b:3, k:64, n:*]">, scales = dense<1.0> : tensor<64x1xf32>}
+
+// CHECK-LABEL: func @three_bits
+// CHECK: mezzo.matmul {{.*}} config = <strategy = dequant
+func.func @three_bits(%x: tensor<1x64xf32>) -> tensor<1x64xf32> {
+  %c, %s = mezzo.load_weight @three : tensor<64x64x!mezzo.q<int3>>, tensor<64x1xf32>
+  // expected-remark @below {{strategy dequant for int3/ch in mode float}}
+  %0 = mezzo.matmul %x, %c scales(%s) mode = float group = 64
+    : (tensor<1x64xf32>, tensor<64x64x!mezzo.q<int3>>, tensor<64x1xf32>) -> tensor<1x64xf32>
+  return %0 : tensor<1x64xf32>
+}
+
+// -----
+
+func.func @computed_codes(%x: tensor<1x64xf32>, %c: tensor<64x64x!mezzo.q<int8>>, %s: tensor<64x1xf32>) -> tensor<1x64xf32> {
+  // expected-error @below {{multiplies by codes that are computed at run time, which no strategy does yet: use a constant weight, or dequantize it}}
+  %0 = mezzo.matmul %x, %c scales(%s) mode = float group = 64
+    : (tensor<1x64xf32>, tensor<64x64x!mezzo.q<int8>>, tensor<64x1xf32>) -> tensor<1x64xf32>
+  return %0 : tensor<1x64xf32>
+}
