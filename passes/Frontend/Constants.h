@@ -21,7 +21,11 @@ public:
   /// are used.
   ConstantPool(mlir::ImplicitLocOpBuilder &b, mlir::func::FuncOp function,
                std::shared_ptr<const OnnxModel> model)
-      : b(b), function(function), model(std::move(model)) {}
+      : b(b), function(function), model(std::move(model)) {
+    // Functions of ours; a model may have tensors that are called the same.
+    for (llvm::StringRef taken : {"main", "shapes"})
+      names.get(taken);
+  }
 
   /// The tensor as a value of type irType(). Precondition: it has one.
   mlir::Value tensor(const TensorView &view);

@@ -3,7 +3,7 @@
 from functools import partial
 
 from .qdq import moved_codes, shared_codes, static_activations, weight_only
-from .small import embedding, scalar_arithmetic, static_product
+from .small import embedding, reserved_names, scalar_arithmetic, static_product
 from .transformer import attention_projections, feed_forward
 
 ZEROS = {"none": "", "packed": "-zp", "float": "-fzp"}
@@ -42,6 +42,7 @@ def _make():
     catalogue["shared-codes"] = partial(shared_codes, 7250)
     catalogue["moved-codes"] = partial(moved_codes, 7260)
     catalogue["embedding"] = partial(embedding, 7300)
+    catalogue["reserved-names"] = partial(reserved_names, 7350)
     catalogue["static-product"] = partial(static_product, 7400)
     catalogue["other-static-product"] = partial(static_product, 7500, rows=3, width=32, columns=40)
     catalogue["scalar-arithmetic"] = partial(scalar_arithmetic, 7600)

@@ -25,6 +25,18 @@ def embedding(seed, vocabulary=101, width=48, heads=4):
     return g
 
 
+def reserved_names(seed, vocabulary=31, width=24):
+    """Tables that are called as functions of a compiled module are, and large enough to be weights."""
+    g = Graph("reserved_names", seed)
+    ids = g.input("ids", g.random.integers(0, vocabulary, size=5), ["n"])
+    rows = [
+        g.op("Gather", g.constant(g.heavy_tailed(vocabulary, width), name), ids, name=f"of_{name}", axis=0)
+        for name in ("main", "shapes")
+    ]
+    g.output(g.op("Add", *rows, name="y"), ["n", width])
+    return g
+
+
 def static_product(seed, rows=4, width=64, columns=48):
     """One product with nothing dynamic: the model whose header has a typed entry."""
     g = Graph("static_product", seed)
