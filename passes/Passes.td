@@ -14,6 +14,19 @@ def FormMatmul : Pass<"mezzo-form-matmul", "::mlir::ModuleOp"> {
     Finds `linalg.matmul(x, dequantize(load_weight))` (the right operand perhaps transposed) whose groups lie along K, and
     makes the weight a quantized one: [N, K], with scales and zero points per row and group. Codes are not touched: the
     weight's layout says where they lie.
+
+    ```mlir
+    %w = mezzo.load_weight @w : tensor<64x32x!mezzo.q<int4>>
+    %d = mezzo.dequantize %w scales(%s) block = 16 : ...
+    %y = linalg.matmul ins(%x, %d : ...) outs(%zero : ...)
+    // becomes
+    %c, %t = mezzo.load_weight @w.rows : tensor<32x64x!mezzo.q<int4>>, tensor<32x4xf32>
+    %y = mezzo.matmul %x, %c scales(%t) mode = float group = 16 : ...
+    ```
+
+    Left as they are: products whose destination is not zero, whose result is not f32, whose scales lie along K without
+    blocks or are not constant, and weights marked `mezzo.strict` (`--strict-dq`). Errors: a mode that is neither `float`
+    nor `int`.
   }];
   let options = [Option<"compute", "compute", "std::string", "\"float\"", "compute mode of the products: float or int">];
   let dependentDialects = ["::mezzo::MezzoDialect"];
@@ -23,7 +36,8 @@ def LowerQuantize : Pass<"mezzo-lower-quantize", "::mlir::ModuleOp"> {
   let summary = "write the remaining quantize and dequantize ops in arithmetic, and store codes as bytes";
   let description = [{
     `clamp(round_half_even(x / s) + z)` and `(q - z) * s`, element by element, as ONNX has them. Codes of up to eight bits
-    become `i8`: after this pass no tensor has an element type of ours, except the weights of products.
+    become `i8`, signed ones sign-extended and unsigned ones zero-extended, and codes of sixteen bits `i16`: after this pass
+    no value has an element type of ours. Errors: codes outside a product whose format is no integer.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::arith::ArithDialect"];
 }
@@ -33,7 +47,7 @@ def LowerContractions : Pass<"mezzo-lower-contractions", "::mlir::ModuleOp"> {
   let description = [{
     A product without quantized weights is one group with scale 1 in mode `float`: the fold of `fma(a, b, d)` over ascending
     k from 0. Upstream's `linalg.matmul` multiplies and adds with two roundings; this pass gives it the body and the loop
-    order of `docs/numbers.md`.
+    order of `docs/numbers.md`: a `linalg.generic` whose innermost loop is k and whose body is one `math.fma`.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect"];
 }
@@ -45,9 +59,12 @@ def LowerContractions : Pass<"mezzo-lower-contractions", "::mlir::ModuleOp"> {
 def SelectStrategy : Pass<"mezzo-select-strategy", "::mlir::ModuleOp"> {
   let summary = "choose strategy, tile and layout of every quantized product";
   let description = [{
-    The mode allows strategies, the format needs a layout, and the number of activation rows decides the tile. All uses of a
-    weight read the same bytes. Every choice is a remark. `config` forces knobs for all products, for tests and tuning:
-    `rows=2,unroll=4` (see `#mezzo.config`); what it does not name keeps its default.
+    The mode allows strategies (`dequant` in `float`, `native_dot` in `int`), the format needs a layout, and both decide the
+    knobs. All uses of a weight read the same bytes. `config` forces knobs for all products, for tests and tuning:
+    `rows=2,unroll=4` (see `#mezzo.config`); what it does not name keeps its default. The choices are the attribute `config`
+    of the product and `packed` of its weight, and a remark for each product.
+
+    Errors: a product whose codes are computed at run time, a knob that is none or out of range.
   }];
   let options = [Option<"config", "config", "std::string", "\"\"", "force knobs: rows=4,groups=2,unroll=2,...">];
   let dependentDialects = ["::mezzo::MezzoDialect"];
@@ -57,8 +74,11 @@ def PackWeights : Pass<"mezzo-pack-weights", "::mlir::ModuleOp"> {
   let summary = "give every weight its layout and its place in the weight file";
   let description = [{
     Decides where each weight lies (64-byte aligned; the records of a packed one are codes, scales and offsets of a group of
-    a panel) and makes `mezzo.packed_matmul` of `mezzo.matmul`. Bytes are moved later, when the file is written: this pass does
-    arithmetic only.
+    a panel) and makes `mezzo.packed_matmul` of `mezzo.matmul`. Bytes are moved later, when the file is written: this pass
+    does arithmetic only. The permutation of a weight becomes a plain weight of its own. Weights that nothing reads any more
+    are dropped. The module's attribute `mezzo.weight_bytes` is the length of the payload.
+
+    Errors: a product that `mezzo-select-strategy` has not seen.
   }];
   let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::tensor::TensorDialect"];
 }
@@ -67,7 +87,7 @@ def PrepareActivations : Pass<"mezzo-prepare-activations", "::mlir::func::FuncOp
   let summary = "create what products need of their activations, once";
   let description = [{
     Mode `int` reads int8 rows: a `mezzo.quantize_rows` is made for each product, and products that read one activation in
-    the same groups share it. Permuted columns are gathered once, likewise.
+    the same groups share it (with a remark). Permuted columns are gathered once, likewise.
   }];
   let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
@@ -76,7 +96,9 @@ def EmitKernels : Pass<"mezzo-emit-kernels", "::mlir::ModuleOp"> {
   let summary = "write kernels, one function per key, and launch them";
   let description = [{
     Products, row reductions and activation quantization become functions on memrefs whose inner loops are `tile`, `vector`
-    and `arith`, and a `mezzo.launch` over independent tasks. Ops with equal keys share one function.
+    and `arith`, and a `mezzo.launch` over independent tasks. Ops with equal keys share one function. A key is readable and
+    holds all that the body depends on: mode, format, types, group, whether there is one activation row or more, strategy,
+    knobs and layout. N, K and strides are arguments.
   }];
   let dependentDialects = ["::mezzo::MezzoDialect", "::mezzo::tile::TileDialect", "::mlir::func::FuncDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
@@ -90,8 +112,18 @@ def EmitKernels : Pass<"mezzo-emit-kernels", "::mlir::ModuleOp"> {
 def FormEntry : Pass<"mezzo-form-entry", "::mlir::ModuleOp"> {
   let summary = "the entry function on buffers, and the function that computes its shapes";
   let description = [{
-    `@main` takes its results as destinations and the run-time frame first. `@shapes` maps the dynamic sizes of the inputs to
-    all sizes of the outputs; it is pure index arithmetic, and a model for which it is not is refused.
+    The entry is the one function with the attribute `mezzo.entry`. `@main` takes the run-time frame first, then the inputs,
+    then its results as destinations. `@shapes` maps the dynamic sizes of the inputs to all sizes of the outputs; it is pure
+    index arithmetic, and a model for which it is not is refused.
+
+    ```mlir
+    func.func @model(%x: tensor<?x4xf32>) -> tensor<?x8xf32> attributes {mezzo.entry}
+    // becomes
+    func.func private @shapes(%m: index) -> (index, index)
+    func.func @main(%frame: !llvm.ptr, %x: memref<?x4xf32>, %y: memref<?x8xf32>) attributes {mezzo.entry}
+    ```
+
+    Errors: no entry or several, an output whose shape depends on the values of an input.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::tensor::TensorDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
@@ -100,8 +132,11 @@ def FormEntry : Pass<"mezzo-form-entry", "::mlir::ModuleOp"> {
 def PlanArena : Pass<"mezzo-plan-arena", "::mlir::ModuleOp"> {
   let summary = "put every buffer into the context's arena";
   let description = [{
-    Buffers of static size get an offset each, chosen so that buffers that live at the same time do not overlap (first fit
-    in order of size). The others are bumped at run time. Nothing else allocates.
+    Buffers of static size in the body of `@main` get an offset each, chosen so that buffers that live at the same time do
+    not overlap (first fit in order of size; `PlanArena.cpp` draws it). The others are bumped at run time (`mezzo.alloc`).
+    Nothing else allocates. The module's attribute `mezzo.arena_bytes` is the size of the static part.
+
+    Errors: a module without `@main`.
   }];
   let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::memref::MemRefDialect"];
 }
@@ -110,7 +145,7 @@ def LowerReshapes : Pass<"mezzo-lower-reshapes", "::mlir::ModuleOp"> {
   let summary = "reshape dense buffers by their sizes";
   let description = [{
     `memref.expand_shape` of a dense buffer becomes a `memref.reinterpret_cast` with the sizes that it names: several of them
-    may be known only at run time.
+    may be known only at run time, where upstream's lowering takes one per group of dimensions.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
@@ -122,14 +157,18 @@ def LowerReshapes : Pass<"mezzo-lower-reshapes", "::mlir::ModuleOp"> {
 def ExpandMath : Pass<"mezzo-expand-math", "::mlir::ModuleOp"> {
   let summary = "replace elementary functions by the programs of lib/Math";
   let description = [{
-    `math.exp` and friends on f32 become arithmetic with a fixed result, bit-equal to the reference: no libm.
+    `math.exp`, `log`, `tanh`, `erf`, `sin`, `cos` and `powf` on f32, or vectors of it, become arithmetic with a fixed result,
+    bit-equal to the reference: no libm. The bounds in ulps stand in `lib/Math/Elementary.h`. Other types are left alone.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
 def LowerTile : Pass<"mezzo-lower-tile", "::mlir::ModuleOp"> {
   let summary = "spell the ops of `tile` as the target does";
-  let description = [{What the target has no spelling for is lowered by its definition.}];
+  let description = [{
+    What the target has no spelling for is lowered by its definition, and `+generic` behind the name of a target asks for
+    definitions only. Errors: a target that does not exist; the message lists those that do.
+  }];
   let options = [Option<"target", "target", "std::string", "\"generic\"", "name of the target">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
     "::mlir::LLVM::LLVMDialect"];
@@ -139,7 +178,9 @@ def LowerToLLVM : Pass<"mezzo-lower-to-llvm", "::mlir::ModuleOp"> {
   let summary = "launches, arena and everything around them in the LLVM dialect";
   let description = [{
     A `mezzo.launch` stores its operands in a struct on the stack and calls the runtime's parallel loop with a task function
-    that unpacks them. The entry function gets the C interface of `runtime/abi.h`: pointers and shapes in, an error word out.
+    that unpacks them. Weights are dropped: their bytes are in the weight file. Where the entry function has a signature
+    (`mezzo.inputs`, `mezzo.outputs`), the module gets the C interface of `runtime/abi.h`: pointers and shapes in, an error
+    word out, and one exported symbol, `<prefix>_api`.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }

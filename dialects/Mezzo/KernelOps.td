@@ -10,11 +10,15 @@ def Mezzo_LaunchOp : Mezzo_Op<"launch", [AttrSizedOperandSegments, DestinationSt
   let description = [{
     Calls `kernel` with the inputs, then the outputs, then a half-open range [begin, end) of tasks; ranges partition
     [0, `count`) in pieces of at least `grain`. How it is cut never changes a result. Kernels are functions on memrefs, made by
-    `passes/Kernel`, one per key; scalars (`index`) are inputs too.
+    `passes/Kernel`, one per key; scalars (`index`) are inputs too. On tensors the op is pure and its results are the outputs;
+    on memrefs it reads the inputs, writes the outputs, and has no result.
 
     ```mlir
-    %y = mezzo.launch @dequant.uint4.float count(%panels) grain = 2 ins(%x, %codes, %scales : ...) outs(%init : ...) -> ...
+    %y = mezzo.launch @softmax count(%rows) grain = 16 ins(%x : tensor<?x64xf32>) outs(%init : tensor<?x64xf32>)
+       -> tensor<?x64xf32>
     ```
+
+    Errors: a symbol that is no function, or one that takes another number of arguments.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$count, Variadic<AnyType>:$inputs,
     Variadic<AnyShaped>:$outputs, I64Attr:$grain);
@@ -40,7 +44,14 @@ def Mezzo_CheckOp : Mezzo_Op<"check", [MemoryEffects<[MemWrite]>]> {
 
 def Mezzo_WeightViewOp : Mezzo_Op<"weight_view", [Pure]> {
   let summary = "a part of the weight file in memory, as a flat array";
-  let description = [{`offset` counts bytes from the start of the payload; the length is the type's.}];
+  let description = [{
+    `offset` counts bytes from the start of the payload, a multiple of 64; the length is the type's. Weights are mapped
+    read-only: nobody may write there.
+
+    ```mlir
+    %w = mezzo.weight_view 4096 : memref<8192xi8>
+    ```
+  }];
   let arguments = (ins I64Attr:$offset);
   let results = (outs AnyStaticShapeMemRef:$view);
   let assemblyFormat = "$offset attr-dict `:` type($view)";
@@ -48,6 +59,10 @@ def Mezzo_WeightViewOp : Mezzo_Op<"weight_view", [Pure]> {
 
 def Mezzo_ArenaOp : Mezzo_Op<"arena", [Pure]> {
   let summary = "the static part of the context's scratch memory";
+  let description = [{
+    As many bytes as `mezzo-plan-arena` needs (the module's attribute `mezzo.arena_bytes`), 64-byte aligned; buffers are
+    views of it at offsets that the pass has chosen.
+  }];
   let results = (outs MemRefRankOf<[I8], [1]>:$arena);
   let assemblyFormat = "attr-dict `:` type($arena)";
 }

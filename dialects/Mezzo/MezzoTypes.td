@@ -9,10 +9,12 @@ include "mlir/IR/EnumAttr.td"
 
 def Mezzo_QType : TypeDef<Mezzo_Dialect, "Q", [MemRefElementTypeInterface]> {
   let mnemonic = "q";
-  let summary = "a code of a number format, as the element type of a tensor";
+  let summary = "code of a number format";
   let description = [{
-    `!mezzo.q<int3>`, `!mezzo.q<ternary>`, `!mezzo.q<e2m1>`. The parameter is a format of `lib/Number`. The type says how
-    a code is read, not how it is stored: storage is decided by `passes/Layout`, before bufferization.
+    The element type of a tensor of codes: `!mezzo.q<int3>`, `!mezzo.q<ternary>`, `!mezzo.q<e2m1>`. The parameter is a format
+    of `docs/numbers.md`; one that is more than a word stands in quotes, `!mezzo.q<"float<3,2,3,finite>">`. The type says
+    how a code is read, not how it is stored: storage is decided by `passes/Layout`, before bufferization. Errors: a name
+    that is no format.
 
     ```mlir
     tensor<4096x4096x!mezzo.q<uint4>>
@@ -31,8 +33,9 @@ def Mezzo_LayoutAttr : AttrDef<Mezzo_Dialect, "Layout"> {
   let mnemonic = "layout";
   let summary = "where every bit of a packed matrix lies";
   let description = [{
-    A digit layout of `lib/Layout` in its text form, for example `#mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">`.
-    The page `docs/layouts.md` gives the notation; `mezzo explain layout` draws it.
+    A digit layout of `lib/Layout` in its text form, for example `#mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">`:
+    bit b of the code at row n, column k. The page `docs/layouts.md` gives the notation; `mezzo explain layout` draws it.
+    Errors: a text that is no layout, with the column of the first mistake.
   }];
   let parameters = (ins StringRefParameter<"digits, as text">:$text);
   let assemblyFormat = "`<` $text `>`";
@@ -74,6 +77,8 @@ def Mezzo_ConfigAttr : AttrDef<Mezzo_Dialect, "Config"> {
     ```mlir
     #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2, streams = 2, block = 512, chunk = 64>
     ```
+
+    Errors: a knob out of its range, which the message tells.
   }];
   let parameters = (ins
     EnumParameter<Mezzo_StrategyAttr>:$strategy,

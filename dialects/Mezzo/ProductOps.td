@@ -5,18 +5,25 @@
 include "dialects/Mezzo/MezzoOpBase.td"
 
 def Mezzo_MatmulOp : Mezzo_TensorOp<"matmul", [AttrSizedOperandSegments]> {
-  let summary = "activations times a quantized matrix, transposed: y[M, N] = x[M, K] * W[N, K]^T + bias[N]";
+  let summary = "activations times a quantized matrix, transposed, plus a bias";
   let description = [{
-    The weight is `codes` [N, K] with `scales` [N, G] and, if any, `offsets` [N, G], over groups of `group` columns, where
-    G = ceil(K / group); the last group may be shorter. An integer offset is a zero point, v = s * (q - z).
-    A `permutation` [K] says that column j multiplies x[permutation[j]] (weights quantized in another order of columns).
-    `mode` fixes the arithmetic (`docs/numbers.md`): `float` folds `fma(C(q) - z, x, d)` over ascending k in each group
-    and then `fma(s, d, y)` over ascending groups; `int` quantizes each activation row to int8 and sums exactly.
+    `y[M, N] = x[M, K] * W[N, K]^T + bias[N]`. The weight is `codes` [N, K] with `scales` [N, G] and, if any, `offsets`
+    [N, G], over groups of `group` columns, where G = ceil(K / group); the last group may be shorter. An offset is a zero
+    point, v = s * (C(q) - z), an integer or a float. A `permutation` [K] says that column j multiplies x[permutation[j]]
+    (weights quantized in another order of columns).
+
+    `mode` fixes the arithmetic, down to the order of additions (`docs/numbers.md` has the programs): `float` folds
+    `fma(C(q) - z, x, d)` over ascending k in each group and then `fma(s, d, y)` over ascending groups; `int` quantizes
+    each activation row to int8 and sums exactly. The bias is one addition at the end.
+
+    `config` is what `mezzo-select-strategy` chose; it never changes a result.
 
     ```mlir
     %y = mezzo.matmul %x, %codes scales(%s) offsets(%z) mode = float group = 32
        : (tensor<?x256xf32>, tensor<64x256x!mezzo.q<uint4>>, tensor<64x8xf32>, tensor<64x8xi16>) -> tensor<?x64xf32>
     ```
+
+    Errors: sizes that do not follow from M, N, K and `group`; a mode or a format that no strategy computes yet.
   }];
   let arguments = (ins 2DTensorOf<[F32]>:$input, 2DTensorOf<[Mezzo_QType]>:$codes, Mezzo_FloatTensor:$scales,
     Optional<AnyRankedTensor>:$offsets, Optional<1DTensorOf<[I32]>>:$permutation,
@@ -33,13 +40,25 @@ def Mezzo_MatmulOp : Mezzo_TensorOp<"matmul", [AttrSizedOperandSegments]> {
 def Mezzo_PackedMatmulOp : Mezzo_TensorOp<"packed_matmul", [AttrSizedOperandSegments]> {
   let summary = "a product whose weight is packed and whose strategy is chosen";
   let description = [{
-    What `matmul` becomes when its weight has a layout. In mode `float` there is one activation operand, x [M, K] in f32; in
-    mode `int` there are the results of `quantize_rows`, with `pairs` where the configuration has a chunk. Before
-    `passes/Prepare` has made them, there is x alone. `weight` is the result of `load_packed`: records of codes in `layout`,
-    scales of `scale_type` and, if any, offsets of `offset_type`. Where one integer zero point serves all groups it is `zero`
-    and takes no room in the records.
+    What `matmul` becomes when its weight has a layout. `rows`, `columns` and `group` are N, K and the columns of a group,
+    which a flat array does not tell any more; `format` and `layout` say how the codes are read. Where one integer zero point
+    serves all groups it is `zero` and takes no room in the records.
 
-    A chunk may not be longer than 16 bits hold whatever the codes are (numbers.md, exactness): verified.
+    * `activation`: in mode `float` one operand, x [M, K] in f32. In mode `int` the results of `quantize_rows`, with `pairs`
+      where the configuration has a chunk; before `passes/Prepare` has made them, x alone.
+    * `weight`: the result of `load_packed`: records of codes in `layout`, scales of `scale_type` and, if any, offsets of
+      `offset_type`.
+    * `permutation`: as in `matmul`; `passes/Prepare` gathers the columns of x and drops it.
+
+    ```mlir
+    %y = mezzo.packed_matmul(%x), %w {format = "int8", layout = #mezzo.layout<"...">, scale_type = f32, mode = 0 : i32,
+       config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+       rows = 64 : i64, columns = 256 : i64, group = 32 : i64}
+       : (tensor<?x256xf32>, tensor<18432xi8>) -> tensor<?x64xf32>
+    ```
+
+    Errors: a number of operands that the mode does not have, a format that is none, a layout that is no panel, sizes below
+    1, a chunk that is longer than 16 bits hold whatever the codes are.
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$activation, 1DTensorOf<[I8]>:$weight,
     Optional<1DTensorOf<[I32]>>:$permutation, Optional<1DTensorOf<[F32]>>:$bias, StrAttr:$format,

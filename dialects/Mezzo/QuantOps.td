@@ -5,10 +5,21 @@
 include "dialects/Mezzo/MezzoOpBase.td"
 
 def Mezzo_QuantizeOp : Mezzo_TensorOp<"quantize"> {
-  let summary = "codes of numbers: clamp(round_half_even(x / s) + z)";
+  let summary = "codes of numbers, as QuantizeLinear of ONNX has them";
   let description = [{
-    ONNX's QuantizeLinear. The scale is a scalar (rank 0), a vector along `axis`, or has the rank of the input and one entry
-    per `block` elements of `axis`. Zero points, if any, have the shape of the scales and are integers.
+    `q = clamp(round_half_even(x / s) + z, qmin, qmax)`, with a true division rounded to the type of the scale, and qmin,
+    qmax the code range of the result's format. NaN becomes the code of zero. The formula is that of ONNX's operator,
+    opset 21.
+
+    Which elements share a scale:
+
+    * scales of rank 0: all;
+    * `block` = 0 and a vector [D], D the size of `axis`: those of one slice along `axis`;
+    * `block` > 0 and the rank of the input: `block` neighbours along `axis`, so that there are ceil(D / block) scales along
+      it and as many as elements along the other dimensions.
+
+    Zero points, if any, have the shape of the scales and are integers. Errors: shapes that do not fit, an axis outside
+    of 0 .. rank - 1, a negative block.
 
     ```mlir
     %q = mezzo.quantize %x scales(%s) axis = 1 : (tensor<4x64xf32>, tensor<64xf32>) -> tensor<4x64x!mezzo.q<int8>>
@@ -25,9 +36,11 @@ def Mezzo_QuantizeOp : Mezzo_TensorOp<"quantize"> {
 }
 
 def Mezzo_DequantizeOp : Mezzo_TensorOp<"dequantize"> {
-  let summary = "numbers of codes: (q - z) * s";
+  let summary = "numbers of codes, as DequantizeLinear of ONNX has them";
   let description = [{
-    ONNX's DequantizeLinear; scales and zero points as in `quantize`. A float offset is a zero point of its own type.
+    `x = (q - z) * s`: an exact integer difference, then one rounding to the type of the result. Scales and zero points as
+    in `quantize`, and the same errors. A product with such a tensor becomes a `matmul` where the groups lie along K
+    (`mezzo-form-matmul`); there the numbers x are never rounded at all.
 
     ```mlir
     %x = mezzo.dequantize %q scales(%s) axis = 0 block = 32
@@ -47,19 +60,25 @@ def Mezzo_DequantizeOp : Mezzo_TensorOp<"dequantize"> {
 def Mezzo_QuantizeRowsOp : Mezzo_TensorOp<"quantize_rows"> {
   let summary = "activations in int8, one scale per row, once for all products that read them";
   let description = [{
-    s = max|x| / 127 over the row (0 becomes 1), code = clamp(round_half_even(x / s), -127, 127), with a true division.
-    Codes come in groups of `group` columns, each padded with zeros to a multiple of four, so that a product reads four
-    codes at once and never looks at a tail; rows are padded further (quantizedRowLength). `sums` [M, G] are the integer sums
-    of each group's codes, which every format with an offset needs.
+    `s = max|x| / 127` over the row (0 becomes 1), `code = clamp(round_half_even(x / s), -127, 127)`, with true divisions:
+    `int8/row` of mode `int` (`docs/numbers.md`). NaN is left out of the maximum and becomes code 0.
 
-    With a `chunk` of columns, `pairs` [M, G * ceil(pad4(group) / chunk)] are -`centre` times the sums over each chunk of a
-    group of the codes at columns 0 and 1 of every four, in the low 16 bits, and of those at columns 2 and 3, in the high
-    ones, both modulo 2^16: where 16-bit lanes start that add up products with codes less `centre`.
+    The input is x [M, K] with a static K. Results, with G = ceil(K / group) and pad4 rounding up to a multiple of four:
+
+    * `codes` [M, L] in `i8`: groups padded with zeros to pad4(group), so that a product reads four codes at once and never
+      looks at a tail; rows are padded further, to an odd number of 64-byte lines (`quantizedRowLength` gives L);
+    * `scales` [M] in `f32`;
+    * `sums` [M, G] in `i32`: the sum of each group's codes, which every format with an offset needs;
+    * with a `chunk` of columns, `pairs` [M, G * ceil(pad4(group) / chunk)] in `i32`: over each chunk of a group, -`centre`
+      times the sum of the codes at columns 0 and 1 of every four, in the low 16 bits, and of those at columns 2 and 3, in
+      the high ones, both modulo 2^16. That is where 16-bit lanes start that add up products with codes less `centre`.
 
     ```mlir
     %q, %s, %sums, %pairs = mezzo.quantize_rows %x group = 64 chunk = 32 centre = 16
        : (tensor<?x256xf32>) -> (tensor<?x320xi8>, tensor<?xf32>, tensor<?x4xi32>, tensor<?x8xi32>)
     ```
+
+    Errors: a dynamic K, a group below 1, a chunk that is no multiple of four, result sizes that do not follow.
   }];
   let arguments = (ins 2DTensorOf<[F32]>:$input, I64Attr:$group, DefaultValuedAttr<I64Attr, "0">:$chunk,
     DefaultValuedAttr<I64Attr, "0">:$centre);

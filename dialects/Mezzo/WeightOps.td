@@ -7,14 +7,24 @@ include "dialects/Mezzo/MezzoOpBase.td"
 def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
   let summary = "a constant of the model: its format, and where its bytes are";
   let description = [{
-    Two kinds. A *plain* weight is one tensor in row-major order (`type`, `data`). A *quantized* weight is a matrix of codes
-    W[N, K] of a `spec` (the grammar of `lib/Number`), with `data` the bytes of the codes in `layout` (axes `n`, `k`, `b`),
-    `scales` [N, G], optional `offsets` [N, G] (integer zero points in `i16`, a float zero or minimum in a float type), and an
-    optional `permutation` [K] of the columns: column j multiplies activation `permutation[j]`.
+    Two kinds. A *plain* weight is one tensor in row-major order: `type` and `data`. A *quantized* weight is a matrix of
+    codes W[N, K] with a `spec` (the grammar of `docs/numbers.md`) and
 
-    Bytes are resources that point into the mapped model file; they are neither copied nor printed. `passes/Layout` adds
-    `packed`, the layout in which the kernels read the codes, and `place`, the offset of its bytes in the weight file. Packing
-    happens when the file is written, one weight after the other.
+    * `type`: `tensor<NxKx!mezzo.q<FORMAT>>`, with the format of the spec;
+    * `data`: the bytes of the codes as the model stores them, in `layout` (axes `n`, `k`, `b`; `docs/layouts.md`);
+    * `group`: columns that share a scale, at least 1; a row has G = ceil(K / group) groups, the last perhaps shorter;
+    * `scales` [N, G] in f32, f16 or bf16;
+    * `offsets` [N, G], optional: integer zero points in `i16`, or float zeros in a float type;
+    * `permutation` [K], optional, in `i32`: column j multiplies activation `permutation[j]`.
+
+    `passes/Select` and `passes/Layout` add `packed`, the layout in which the kernels read the codes, and `place`, the byte
+    offset in the payload of the weight file.
+
+    Bytes are resources that point into the mapped model file; they are neither copied nor printed. Packing happens when
+    the file is written, one weight after the other.
+
+    Errors: a dynamic shape, a spec that does not parse or does not fit the type, shapes that do not follow from N, K and
+    `group`, parts of a quantized weight on a plain one.
 
     ```mlir
     mezzo.weight @w {spec = "uint4/g32+zp", type = tensor<64x256x!mezzo.q<uint4>>, group = 32 : i64,
@@ -49,6 +59,18 @@ def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
 
 def Mezzo_LoadWeightOp : Mezzo_Op<"load_weight", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a weight as tensors: the plain one, or codes, scales and offsets";
+  let description = [{
+    A plain weight gives one tensor of its type. A quantized one gives, in this order, the codes [N, K], the scales [N, G],
+    and then offsets [N, G] and permutation [K] where the weight has them. Once storage is resolved
+    (`mezzo-lower-quantize`), codes of at most eight bits are loaded as `i8`, one code a byte.
+
+    ```mlir
+    %q, %s, %z = mezzo.load_weight @w
+       : tensor<64x256x!mezzo.q<uint4>>, tensor<64x8xf32>, tensor<64x8xi16>
+    ```
+
+    Errors: a symbol that is no weight, and result types that are not the weight's.
+  }];
   let arguments = (ins FlatSymbolRefAttr:$weight);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = "$weight attr-dict `:` type($results)";
@@ -57,8 +79,15 @@ def Mezzo_LoadWeightOp : Mezzo_Op<"load_weight", [Pure, DeclareOpInterfaceMethod
 def Mezzo_LoadPackedOp : Mezzo_Op<"load_packed", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a packed weight as the kernels read it: one array of bytes";
   let description = [{
-    A sequence of records, [panel][group], each the codes of a group in the `packed` layout, then the scales of the panel's
-    rows, then their offsets (`PanelRecord` of `lib/Layout`). Padded rows have scale 0. The array is 64-byte aligned.
+    A sequence of records, [panel][group], each the codes of a group in the `packed` layout (`docs/layouts.md`, panels), then
+    the scales of the panel's rows, then their offsets (`PanelRecord` of `lib/Layout`). Rows that pad the last panel have
+    scale 0. The array is 64-byte aligned.
+
+    ```mlir
+    %w = mezzo.load_packed @w : tensor<10240xi8>
+    ```
+
+    Errors: a symbol that is no weight, or a weight that `mezzo-pack-weights` has not placed.
   }];
   let arguments = (ins FlatSymbolRefAttr:$weight);
   let results = (outs 1DTensorOf<[I8]>:$bytes);

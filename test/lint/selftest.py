@@ -12,6 +12,7 @@ from pathlib import Path
 import commit_hygiene
 import docs_code
 import file_length
+import generated_pages
 import isa_names
 import repo
 import room_graph
@@ -173,6 +174,21 @@ class Rules(unittest.TestCase):
         )
         files = {"README.md": text, "docs/page.md": "## Second part\n[up](../README.md)\n"}
         self.expect(docs_code, files, [("README.md", line) for line in (3, 4, 5, 6, 7)])
+
+    def test_generated_pages(self):
+        files = {
+            "build/docs/good.md": "one\n",
+            "docs/generated/good.md": "one\n",
+            "build/docs/changed.md": "one\ntwo\n",
+            "docs/generated/changed.md": "one\n2\n",
+            "build/docs/longer.md": "one\ntwo\n",
+            "docs/generated/longer.md": "one\n",
+            "build/docs/missing.md": "one\n",
+            "docs/generated/nobody.md": "one\n",
+        }
+        wanted = [("changed.md", 2), ("longer.md", 2), ("missing.md", 1), ("nobody.md", 1)]
+        self.expect(generated_pages, files, [(f"docs/generated/{name}", line) for name, line in wanted])
+        self.expect(generated_pages, {"docs/generated/good.md": "one\n"}, [("docs/generated", 1)])
 
     def test_programs_print_and_fail(self):
         for content, code in (("\n" * 601, 1), ("\n", 0)):
