@@ -131,6 +131,7 @@ class Page:
         path = [str(self.build / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
         self.environment["PATH"] = os.pathsep.join(path)
         self.environment["PYTHONPATH"] = str(self.build / "python")
+        self.environment["XDG_CACHE_HOME"] = str(self.scratch.parent / "cache")
 
     def execute(self, line, command):
         """Runs a command; returns (what it printed, the violation if it failed)."""
