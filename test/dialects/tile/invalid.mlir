@@ -35,7 +35,7 @@ func.func @dot_of_other_length(%acc: vector<4xi32>, %v: vector<32xi8>) -> vector
 // -----
 
 func.func @dot_of_large_u(%acc: vector<8xi32>, %v: vector<32xi8>) -> vector<8xi32> {
-  // expected-error @below {{'tile.dot' op declares codes in [0, 256] and |activations| <= 127, but bytes hold 0..255 and -128..127}}
+  // expected-error @below {{'tile.dot' op declares codes in [0, 256] and |activations| <= 127, but bytes hold 0..255 or -128..127}}
   %0 = tile.dot %acc, %v in [0, 256], %v amax = 127 : vector<32xi8> -> vector<8xi32>
   return %0 : vector<8xi32>
 }
@@ -43,7 +43,7 @@ func.func @dot_of_large_u(%acc: vector<8xi32>, %v: vector<32xi8>) -> vector<8xi3
 // -----
 
 func.func @dot_of_large_s(%acc: vector<8xi32>, %v: vector<32xi8>) -> vector<8xi32> {
-  // expected-error @below {{'tile.dot' op declares codes in [0, 255] and |activations| <= 129, but bytes hold 0..255 and -128..127}}
+  // expected-error @below {{'tile.dot' op declares codes in [0, 255] and |activations| <= 129, but bytes hold 0..255 or -128..127}}
   %0 = tile.dot %acc, %v in [0, 255], %v amax = 129 : vector<32xi8> -> vector<8xi32>
   return %0 : vector<8xi32>
 }

@@ -13,8 +13,8 @@ func.func @field(%a: vector<32xi8>, %b: vector<16xi8>) -> (vector<32xi8>, vector
 }
 
 // CHECK-LABEL: func @dot
-// CHECK: tile.dot %{{.*}}, %{{.*}} in [0, 15], %{{.*}} amax = 127 : vector<32xi8> -> vector<8xi32>
-// CHECK: tile.dot %{{.*}}, %{{.*}} in [0, 255], %{{.*}} amax = 128 : vector<32xi8> -> vector<8xi32>
+// CHECK: tile.dot %{{.*}}, %{{.*}} in{{ ?}}[0, 15], %{{.*}} amax = 127 : vector<32xi8> -> vector<8xi32>
+// CHECK: tile.dot %{{.*}}, %{{.*}} in{{ ?}}[0, 255], %{{.*}} amax = 128 : vector<32xi8> -> vector<8xi32>
 func.func @dot(%acc: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vector<8xi32> {
   %0 = tile.dot %acc, %u in [0, 15], %s amax = 127 : vector<32xi8> -> vector<8xi32>
   %1 = tile.dot %0, %u in [0, 255], %s amax = 128 : vector<32xi8> -> vector<8xi32>
@@ -22,8 +22,8 @@ func.func @dot(%acc: vector<8xi32>, %u: vector<32xi8>, %s: vector<32xi8>) -> vec
 }
 
 // CHECK-LABEL: func @dot_pairs
-// CHECK: tile.dot_pairs %{{.*}}, %{{.*}} in [0, 15], %{{.*}} amax = 127 : vector<32xi8> -> vector<16xi16>
-// CHECK: tile.dot_pairs %{{.*}}, %{{.*}} in [-128, 127], %{{.*}} amax = 127 : vector<32xi8> -> vector<16xi16>
+// CHECK: tile.dot_pairs %{{.*}}, %{{.*}} in{{ ?}}[0, 15], %{{.*}} amax = 127 : vector<32xi8> -> vector<16xi16>
+// CHECK: tile.dot_pairs %{{.*}}, %{{.*}} in{{ ?}}[-128, 127], %{{.*}} amax = 127 : vector<32xi8> -> vector<16xi16>
 // CHECK: tile.add_pairs %{{.*}}, %{{.*}} : vector<16xi16> -> vector<8xi32>
 func.func @dot_pairs(%acc: vector<8xi32>, %w: vector<16xi16>, %c: vector<32xi8>, %a: vector<32xi8>) -> vector<8xi32> {
   %0 = tile.dot_pairs %w, %c in [0, 15], %a amax = 127 : vector<32xi8> -> vector<16xi16>
