@@ -163,11 +163,19 @@ void DirectWriter::write() {
 
 void mezzo::writeDirectKernel(ProductKernel &kernel, Value begin, Value end) {
   KernelBuilder &builder = kernel.builder;
-  builder.tiles(begin, end, kernel.facts.config.getStreams(),
-                [&](Value first, int64_t streams) {
-                  Values panels;
-                  for (int64_t stream = 0; stream < streams; ++stream)
-                    panels.push_back(builder.add(first, stream));
-                  DirectWriter(kernel, panels).write();
-                });
+  auto write = [&](Value from, Value to, int64_t streams) {
+    builder.loop(from, to, streams, [&](Value first) {
+      Values panels;
+      for (int64_t stream = 0; stream < streams; ++stream)
+        panels.push_back(builder.add(first, stream));
+      DirectWriter(kernel, panels).write();
+    });
+  };
+  // Tasks are whole numbers of streams, but for the last one.
+  int64_t streams = kernel.facts.config.getStreams();
+  Value whole =
+      builder.add(begin, builder.roundDown(builder.sub(end, begin), streams));
+  write(begin, whole, streams);
+  if (streams > 1)
+    write(whole, end, 1);
 }

@@ -158,8 +158,8 @@ std::string mezzo::productKernelKey(PackedMatmulOp op) {
   // Layouts of one format differ only where somebody asked for it; then the
   // digits tell them apart.
   os << "."
-     << llvm::format_hex_no_prefix(
-            llvm::xxh3_64bits(op.getLayout().getText()) & 0xffff, 4);
+     << llvm::format_hex_no_prefix(llvm::xxh3_64bits(op.getLayout().getText()),
+                                   16);
   for (char &c : key)
     if (!llvm::isAlnum(c) && c != '.' && c != '_')
       c = '_';
