@@ -150,6 +150,15 @@ def LowerReshapes : Pass<"mezzo-lower-reshapes", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def LowerCopies : Pass<"mezzo-lower-copies", "::mlir::ModuleOp"> {
+  let summary = "write copies between buffers with gaps as loops";
+  let description = [{
+    `memref.copy` from or to a part of a buffer becomes a `linalg.generic`: a compiled model has no library that could copy
+    it. Copies of dense buffers are left for `memcpy`.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 //===------------------------------------------------------------------------===//
 // Lower
 //===------------------------------------------------------------------------===//

@@ -54,6 +54,7 @@ void mezzo::buildBufferizePipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
   manager.addPass(createPlanArena());
   manager.addPass(createLowerReshapes());
+  manager.addPass(createLowerCopies());
 }
 
 void mezzo::buildLowerPipeline(OpPassManager &manager,

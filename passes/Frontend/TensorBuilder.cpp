@@ -10,6 +10,12 @@
 using namespace mlir;
 using namespace mezzo;
 
+/// Whether a tensor of this shape is known to have no elements.
+static bool isEmpty(ArrayRef<Size> shape) {
+  return llvm::any_of(shape,
+                      [](Size size) { return getConstantIntValue(size) == 0; });
+}
+
 RankedTensorType TensorBuilder::typeOf(ArrayRef<Size> shape, Type element) {
   auto dims = llvm::map_to_vector(shape, [](Size size) {
     return getConstantIntValue(size).value_or(ShapedType::kDynamic);
@@ -289,6 +295,8 @@ SizedTensor TensorBuilder::slice(SizedTensor x, ArrayRef<Size> offsets,
       });
   if (whole)
     return x;
+  if (isEmpty(shape)) // where nothing is, no offset is within bounds
+    return {empty(shape, x.elementType()), Sizes(shape)};
   SmallVector<int64_t> ones(shape.size(), 1);
   Sizes steps =
       sizes.constants(strides.empty() ? ArrayRef<int64_t>(ones) : strides);
@@ -300,6 +308,8 @@ SizedTensor TensorBuilder::slice(SizedTensor x, ArrayRef<Size> offsets,
 
 SizedTensor TensorBuilder::insert(SizedTensor x, SizedTensor into,
                                   ArrayRef<Size> offsets) {
+  if (isEmpty(x.sizes))
+    return into;
   Sizes ones(x.rank(), sizes.constant(1));
   return {tensor::InsertSliceOp::create(b, x.value, into.value, Sizes(offsets),
                                         x.sizes, ones),

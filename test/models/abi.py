@@ -9,6 +9,11 @@ ABI_VERSION = 1
 CODES = {"i": 0, "u": 1, "f": 2, "b": 6}
 
 
+def numpy_type(name):
+    """The type that a signature calls "f32", "i64" or "bool"."""
+    return np.dtype("bool" if name == "bool" else {"f": "float", "i": "int", "u": "uint"}[name[0]] + name[1:])
+
+
 class Dtype(ctypes.Structure):
     _fields_ = [("code", ctypes.c_uint8), ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16)]
 
@@ -115,7 +120,7 @@ class Context:
         self.model.check(table.output_shapes(self.handle, inputs, len(arrays), outputs, count))
         results = {}
         for i, description in enumerate(signature["outputs"]):
-            dtype = np.dtype({"f": "float", "i": "int", "u": "uint"}[description["dtype"][0]] + description["dtype"][1:])
+            dtype = numpy_type(description["dtype"])
             result = np.empty(list(shapes[i]), dtype)
             result.reshape(-1).view(np.uint8)[:] = 0xA5
             results[description["name"]] = result

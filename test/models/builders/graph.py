@@ -25,11 +25,12 @@ class Graph:
         return name
 
     def output(self, name, shape, dtype=TensorProto.FLOAT):
+        """`shape` None leaves even the rank open."""
         self.outputs.append(helper.make_tensor_value_info(name, dtype, shape))
         return name
 
     def constant(self, array, name):
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.initializers.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def raw_constant(self, dtype, shape, raw, name):
@@ -37,11 +38,13 @@ class Graph:
         self.initializers.append(helper.make_tensor(name, dtype, shape, raw, raw=True))
         return name
 
-    def op(self, kind, *inputs, name=None, domain="", **attributes):
-        """A node with one output, which is called as the node is: by default after its kind and number."""
+    def op(self, kind, *inputs, name=None, domain="", outputs=None, **attributes):
+        """A node and its output, which is called as the node is: by default after its kind and number. With `outputs`,
+        names of several, returns these."""
         name = name or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, domain=domain, **attributes))
-        return name
+        names = outputs or [name]
+        self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, domain=domain, **attributes))
+        return outputs or name
 
     def heavy_tailed(self, *shape, scale=1.0):
         """Floats as activations have them: mostly small, a few large (Student's t, 4 degrees of freedom), never 0."""
