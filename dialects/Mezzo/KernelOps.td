@@ -35,8 +35,8 @@ def Mezzo_LaunchOp : Mezzo_Op<"launch", [AttrSizedOperandSegments, DestinationSt
 def Mezzo_CheckOp : Mezzo_Op<"check", [MemoryEffects<[MemWrite]>]> {
   let summary = "sets the error word of the run when the condition is false";
   let description = [{
-    The run goes on with whatever safe value the code around it substitutes, and the entry point returns the error. A model
-    never aborts its host.
+    The run ends there, and the entry point returns the error: a model never aborts its host. The code around it still
+    substitutes a safe value, because `@shapes` is the same code without its checks.
   }];
   let arguments = (ins I1:$condition, StrAttr:$message);
   let assemblyFormat = "$condition `,` $message attr-dict";
@@ -69,6 +69,9 @@ def Mezzo_ArenaOp : Mezzo_Op<"arena", [Pure]> {
 
 def Mezzo_AllocOp : Mezzo_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
   let summary = "scratch memory whose size is known only at run time; all of it is given back when the run ends";
+  let description = [{
+    `bytes` is unsigned. Where there is not as much memory, the run ends there, and the entry point returns the error.
+  }];
   let arguments = (ins Index:$bytes);
   let results = (outs MemRefRankOf<[I8], [1]>:$memory);
   let assemblyFormat = "$bytes attr-dict `:` type($memory)";

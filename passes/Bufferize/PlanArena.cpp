@@ -22,10 +22,12 @@
 #include "passes/Passes.h"
 
 #include "dialects/Mezzo/Mezzo.h"
+#include "lib/Support/CheckedInt.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 namespace mezzo {
@@ -105,17 +107,26 @@ class PlanArenaPass : public mezzo::impl::PlanArenaBase<PlanArenaPass> {
 
     SmallVector<Buffer> fixed;
     SmallVector<memref::AllocOp> bumped;
+    CheckedInt all = 0;
     entry.walk([&](memref::AllocOp op) {
       MemRefType type = op.getType();
       if (!type.hasStaticShape() || op->getBlock() != &body) {
         bumped.push_back(op);
         return;
       }
-      int64_t bytes = llvm::alignTo(
-          std::max<int64_t>(1, type.getNumElements()) * bytesOf(type),
-          Alignment);
-      fixed.push_back({op, bytes, positions[op], lastUse(op, body, positions)});
+      CheckedInt bytes = (CheckedInt::product(type.getShape()) * bytesOf(type))
+                             .ceilDiv(Alignment) *
+                         Alignment;
+      all += bytes;
+      if (bytes.isValid())
+        fixed.push_back(
+            {op, *bytes, positions[op], lastUse(op, body, positions)});
     });
+    if (!all.isValid()) { // else no sum of offsets wraps around
+      entry.emitError("needs intermediate tensors of 2^63 bytes or more: make "
+                      "the static sizes smaller");
+      return signalPassFailure();
+    }
     int64_t total = place(fixed);
     rewriteFixed(body, fixed);
     for (memref::AllocOp op : bumped)
@@ -157,23 +168,34 @@ class PlanArenaPass : public mezzo::impl::PlanArenaBase<PlanArenaPass> {
   //   %b = memref.alloc(%m) : memref<?x8xf32>
   //   -->
   //   %b = memref.view (mezzo.alloc %m * 32)[0][%m]
+  //
+  // A product that does not fit becomes the largest number, which no arena
+  // has: were it to wrap around, a small buffer would be taken for a large one.
   static void rewriteBumped(memref::AllocOp op) {
-    OpBuilder builder(op);
-    Location loc = op.getLoc();
+    ImplicitLocOpBuilder b(op.getLoc(), op);
     MemRefType type = op.getType();
-    int64_t fixed = bytesOf(type);
+    CheckedInt fixed = bytesOf(type);
     for (int64_t size : type.getShape())
       if (!ShapedType::isDynamic(size))
         fixed *= size;
-    Value bytes = arith::ConstantIndexOp::create(builder, loc, fixed);
-    for (Value size : op.getDynamicSizes())
-      bytes = arith::MulIOp::create(builder, loc, bytes, size);
+    Value most = arith::ConstantIntOp::create(b, b.getI64Type(), -1);
+    Value bytes = fixed.isValid()
+                      ? arith::ConstantIntOp::create(b, b.getI64Type(), *fixed)
+                      : most;
+    Value none = arith::ConstantIntOp::create(b, b.getI64Type(), 0);
+    for (Value size : op.getDynamicSizes()) {
+      size = arith::IndexCastOp::create(b, b.getI64Type(), size);
+      auto product = arith::MulUIExtendedOp::create(b, bytes, size);
+      Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                         product.getHigh(), none);
+      bytes = arith::SelectOp::create(b, fits, product.getLow(), most);
+    }
+    bytes = arith::IndexCastOp::create(b, b.getIndexType(), bytes);
     Value memory = AllocOp::create(
-        builder, loc,
-        MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()), bytes);
-    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-    auto view = memref::ViewOp::create(builder, loc, type, memory, zero,
-                                       op.getDynamicSizes());
+        b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), bytes);
+    Value zero = arith::ConstantIndexOp::create(b, 0);
+    auto view =
+        memref::ViewOp::create(b, type, memory, zero, op.getDynamicSizes());
     op.replaceAllUsesWith(view.getResult());
     op.erase();
   }

@@ -128,20 +128,58 @@ struct LowerArena : ConvertOpToLLVMPattern<ArenaOp> {
   }
 };
 
+/// Splits the block at `op`: what follows runs where `good` holds; elsewhere
+/// `report` is run and the function returns. No task is under way at such a
+/// place, and what the arena holds is given back by the runtime, so there is
+/// nothing to undo.
+void returnUnless(ConversionPatternRewriter &rewriter, Operation *op,
+                  Value good, llvm::function_ref<void()> report) {
+  Location loc = op->getLoc();
+  Block *before = rewriter.getInsertionBlock();
+  Block *after = rewriter.splitBlock(before, rewriter.getInsertionPoint());
+  rewriter.createBlock(after);
+  Block *failing = rewriter.getInsertionBlock();
+  report();
+  func::ReturnOp::create(rewriter, loc);
+  rewriter.setInsertionPointToEnd(before);
+  LLVM::CondBrOp::create(rewriter, loc, good, after, failing);
+  rewriter.setInsertionPointToStart(after);
+}
+
+/// What returns early returns nothing: @main hands its results over in
+/// memory.
+LogicalResult needsNoResults(ConversionPatternRewriter &rewriter,
+                             Operation *op) {
+  auto function = op->getParentOfType<func::FuncOp>();
+  if (function && function.getNumResults() == 0)
+    return success();
+  return rewriter.notifyMatchFailure(op, "the function returns values");
+}
+
+//   %m = mezzo.alloc %bytes
+//   -->
+//   %m = mezzo_rt_alloc(frame, %bytes)      which records that there is none
+//   if (%m == null) return
 struct LowerAlloc : ConvertOpToLLVMPattern<AllocOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
   LogicalResult
   matchAndRewrite(AllocOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
+    if (failed(needsNoResults(rewriter, op)))
+      return failure();
+    Location loc = op.getLoc();
     Type pointer = LLVM::LLVMPointerType::get(getContext());
     auto alloc = runtimeFunction(op, "mezzo_rt_alloc", pointer,
                                  {pointer, rewriter.getI64Type()});
     Value memory =
-        LLVM::CallOp::create(rewriter, op.getLoc(), alloc,
+        LLVM::CallOp::create(rewriter, loc, alloc,
                              ValueRange{frameOf(op), adaptor.getBytes()})
             .getResult();
-    rewriter.replaceOp(op, flatDescriptor(rewriter, op.getLoc(),
-                                          *getTypeConverter(),
+    Value null = LLVM::ZeroOp::create(rewriter, loc, pointer);
+    Value there = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ne,
+                                       memory, null);
+    returnUnless(rewriter, op, there, [] {});
+    rewriter.replaceOp(op, flatDescriptor(rewriter, loc, *getTypeConverter(),
                                           cast<MemRefType>(op.getType()),
                                           memory, adaptor.getBytes()));
     return success();
@@ -150,12 +188,14 @@ struct LowerAlloc : ConvertOpToLLVMPattern<AllocOp> {
 
 //   mezzo.check %ok, "message"
 //   -->
-//   if (!ok) mezzo_rt_fail(frame, MEZZO_ERROR_RUNTIME, "message")
+//   if (!ok) { mezzo_rt_fail(frame, MEZZO_ERROR_RUNTIME, "message"); return }
 struct LowerCheck : ConvertOpToLLVMPattern<CheckOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
   LogicalResult
   matchAndRewrite(CheckOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
+    if (failed(needsNoResults(rewriter, op)))
+      return failure();
     Location loc = op.getLoc();
     Type pointer = LLVM::LLVMPointerType::get(getContext()),
          i64 = rewriter.getI64Type();
@@ -163,17 +203,13 @@ struct LowerCheck : ConvertOpToLLVMPattern<CheckOp> {
                                 LLVM::LLVMVoidType::get(getContext()),
                                 {pointer, i64, pointer});
     Value frame = frameOf(op);
-    Block *before = rewriter.getInsertionBlock();
-    Block *after = rewriter.splitBlock(before, rewriter.getInsertionPoint());
-    Block *failing = rewriter.createBlock(after);
-    Value code = LLVM::ConstantOp::create(
-        rewriter, loc, i64, rewriter.getI64IntegerAttr(RuntimeError));
-    Value message = cString(rewriter, op, op.getMessage());
-    LLVM::CallOp::create(rewriter, loc, fail, ValueRange{frame, code, message});
-    LLVM::BrOp::create(rewriter, loc, after);
-    rewriter.setInsertionPointToEnd(before);
-    LLVM::CondBrOp::create(rewriter, loc, adaptor.getCondition(), after,
-                           failing);
+    returnUnless(rewriter, op, adaptor.getCondition(), [&] {
+      Value code = LLVM::ConstantOp::create(
+          rewriter, loc, i64, rewriter.getI64IntegerAttr(RuntimeError));
+      Value message = cString(rewriter, op, op.getMessage());
+      LLVM::CallOp::create(rewriter, loc, fail,
+                           ValueRange{frame, code, message});
+    });
     rewriter.eraseOp(op);
     return success();
   }
