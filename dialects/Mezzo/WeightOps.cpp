@@ -35,9 +35,10 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "has the type " << type
                          << ": a weight needs a static shape";
   if (!isQuantized()) {
-    if (getScales() || getOffsets() || getLayout() || getGroup())
-      return emitOpError("is plain, but has scales, offsets, a layout or a "
-                         "group: give it a `spec` too");
+    if (getScales() || getOffsets() || getPermutation() || getLayout() ||
+        getGroup())
+      return emitOpError("is plain, but has scales, offsets, a permutation, a "
+                         "layout or a group: give it a `spec` too");
     return success();
   }
   auto element = dyn_cast<QType>(type.getElementType());
@@ -66,6 +67,8 @@ LogicalResult WeightOp::verify() {
       return emitOpError() << "has a permutation of "
                            << permutation->getShapedType() << ", but "
                            << getColumns() << " columns";
+  if (getUnsorted() && !getPermutation())
+    return emitOpError("is unsorted, but has no `permutation` to sort it by");
   return success();
 }
 

@@ -15,7 +15,8 @@ def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
     * `group`: columns that share a scale, at least 1; a row has G = ceil(K / group) groups, the last perhaps shorter;
     * `scales` [N, G] in f32, f16 or bf16;
     * `offsets` [N, G], optional: integer zero points in `i16`, or float zeros in a float type;
-    * `permutation` [K], optional, in `i32`: column j multiplies activation `permutation[j]`.
+    * `permutation` [K], optional, in `i32`: column j multiplies activation `permutation[j]`. `data` has the columns in this
+      order too; with `unsorted`, in the order of the activations, and packing sorts them.
 
     `passes/Select` and `passes/Layout` add `packed`, the layout in which the kernels read the codes, and `place`, the byte
     offset in the payload of the weight file.
@@ -35,7 +36,7 @@ def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, ElementsAttr:$data,
     OptionalAttr<StrAttr>:$spec, OptionalAttr<I64Attr>:$group, OptionalAttr<Mezzo_LayoutAttr>:$layout,
     OptionalAttr<ElementsAttr>:$scales, OptionalAttr<ElementsAttr>:$offsets, OptionalAttr<ElementsAttr>:$permutation,
-    OptionalAttr<Mezzo_LayoutAttr>:$packed, OptionalAttr<I64Attr>:$place);
+    UnitAttr:$unsorted, OptionalAttr<Mezzo_LayoutAttr>:$packed, OptionalAttr<I64Attr>:$place);
   let assemblyFormat = "$sym_name attr-dict";
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type,
     "::mlir::ElementsAttr":$data), [{

@@ -55,6 +55,14 @@ llvm::Error relayoutRows(const BoundLayout &from, llvm::ArrayRef<uint8_t> in,
                          int64_t rowEnd, uint32_t flip = 0,
                          uint8_t padCode = 0);
 
+/// As `relayoutRows`, with the columns in another order: column j of the result
+/// is column order[j] of the source.
+llvm::Error
+relayoutRowsSorted(const BoundLayout &from, llvm::ArrayRef<uint8_t> in,
+                   llvm::ArrayRef<int32_t> order, const BoundLayout &to,
+                   llvm::MutableArrayRef<uint8_t> out, int64_t rowBegin,
+                   int64_t rowEnd, uint32_t flip = 0, uint8_t padCode = 0);
+
 /// The oracle: the same as `relayout`, evaluating the digits for every bit.
 llvm::Error relayoutByDigits(const BoundLayout &from,
                              llvm::ArrayRef<uint8_t> in, const BoundLayout &to,

@@ -2,6 +2,7 @@
 
 #include "lib/Layout/Relayout.h"
 #include "lib/Layout/Catalogue.h"
+#include "lib/Layout/Panel.h"
 #include "lib/Layout/RandomLayout.h"
 #include "gtest/gtest.h"
 
@@ -306,6 +307,64 @@ TEST(Pack, Messages) {
   EXPECT_EQ(toString(pack(bindTo(matMulNBits(4), {{'n', 1}, {'k', 3}}),
                           {1, 2, 3}, out)),
             "pack: the tensor has no extent of b");
+}
+
+TEST(SortColumns, EqualsCodeByCode) {
+  RandomLayout random(15);
+  for (unsigned bits = 1; bits <= 8; ++bits)
+    for (auto [rows, columns, group] :
+         {std::tuple<int64_t, int64_t, int64_t>(70, 96, 32), {9, 50, 16}}) {
+      Extents flatAxes = {{'n', rows}, {'k', columns}, {'b', bits}};
+      BoundLayout from = bindTo(matMulNBits(bits, group), flatAxes);
+      int64_t groups = (columns + group - 1) / group;
+      BoundLayout to = bindTo(
+          panel(bits), {{'n', rows}, {'g', groups}, {'k', group}, {'b', bits}});
+      Bytes in = randomBytes(random, from.totalBytes());
+      std::vector<int32_t> order(columns);
+      for (int64_t i = 0; i < columns; ++i) {
+        order[i] = int32_t(i);
+        std::swap(order[i], order[random.below(i + 1)]);
+      }
+
+      // The same codes, one by one.
+      Bytes codes(rows * columns), sorted(rows * columns);
+      ASSERT_FALSE(bool(unpack(from, in, codes)));
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+          sorted[i * columns + j] = codes[i * columns + order[j]];
+      Bytes packed(from.totalBytes());
+      ASSERT_FALSE(bool(pack(from, sorted, packed)));
+      uint32_t flip = 1u << (bits - 1);
+      Bytes expected = moved(from, packed, to, flip);
+
+      Bytes out;
+      PanelFields fields = cantFail(panelFields(panel(bits), bits));
+      for (int64_t row = 0; row < rows; row += fields.rowsPerPanel) {
+        int64_t end = std::min<int64_t>(row + fields.rowsPerPanel, rows);
+        Bytes slice(cantFail(sliceBytes(to, row, end)), 0xaa);
+        ASSERT_FALSE(bool(
+            relayoutRowsSorted(from, in, order, to, slice, row, end, flip)));
+        out.insert(out.end(), slice.begin(), slice.end());
+      }
+      EXPECT_EQ(out, expected) << bits << " bits, " << columns << " columns";
+    }
+}
+
+TEST(SortColumns, OrdersThatAreNone) {
+  BoundLayout bound =
+      bindTo(matMulNBits(4, 16), {{'n', 2}, {'k', 16}, {'b', 4}});
+  Bytes in(bound.totalBytes()), out(bound.totalBytes());
+  std::vector<int32_t> order(16, 3);
+  EXPECT_FALSE(bool(relayoutRowsSorted(bound, in, order, bound, out, 0, 2)));
+  order[5] = 16;
+  EXPECT_EQ(toString(relayoutRowsSorted(bound, in, order, bound, out, 0, 2)),
+            "relayout: the order names column 16 of a matrix of 16");
+  order[5] = -1;
+  EXPECT_EQ(toString(relayoutRowsSorted(bound, in, order, bound, out, 0, 2)),
+            "relayout: the order names column -1 of a matrix of 16");
+  order.pop_back();
+  EXPECT_EQ(toString(relayoutRowsSorted(bound, in, order, bound, out, 0, 2)),
+            "relayout: an order of 15 columns for a matrix of 16");
 }
 
 } // namespace

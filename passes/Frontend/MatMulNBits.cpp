@@ -5,6 +5,10 @@
 // The definition takes 2, 4 and 8 bits; here are all widths from 1 to 8, packed
 // alike.
 //
+// With g_idx, the columns of a group lie anywhere in a row. The weight is then
+// unsorted: packing sorts its columns by group, and the product gathers those
+// of its activations.
+//
 //===----------------------------------------------------------------------===//
 
 #include "passes/Frontend/Registry.h"
@@ -13,6 +17,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 #include <cstring>
+#include <numeric>
 
 using namespace mlir;
 using namespace mezzo;
@@ -101,28 +106,68 @@ FailureOr<ElementsAttr> readZeros(Node &node, const Shape &s) {
   return node.constants.computed(label, type(b.getI16Type()), std::move(bytes));
 }
 
-/// g_idx[k] is the group of column k. In order it says nothing; otherwise codes
-/// would have to be sorted by group.
-LogicalResult checkGroups(Node &node, const Shape &s) {
+/// g_idx[k] is the group of column k. Returns the columns sorted by group,
+/// those of one group in their own order; nothing where they are sorted
+/// already.
+FailureOr<SmallVector<int32_t>> readOrder(Node &node, const Shape &s) {
+  SmallVector<int32_t> order;
   if (!node.has(4))
-    return success();
-  auto groups = node.integers(4, "group indices");
+    return order;
+  FailureOr<SmallVector<int64_t>> groups = node.integers(4, "group indices");
   if (failed(groups))
     return failure();
-  for (auto [k, group] : llvm::enumerate(*groups))
-    if (group != int64_t(k) / s.block)
-      return node.error()
-             << "its g_idx gives column " << k << " the group " << group
-             << " instead of " << int64_t(k) / s.block
-             << ", which is not supported; export the model without act-order";
-  return success();
+  // Some writers fill it up to whole blocks.
+  if (int64_t(groups->size()) != s.k &&
+      int64_t(groups->size()) != s.blocks * s.block)
+    return node.error() << "its g_idx has " << groups->size()
+                        << " elements for K = " << s.k
+                        << " columns; export the model again";
+  groups->truncate(s.k);
+  SmallVector<int64_t> lengths(s.blocks, 0);
+  for (auto [column, group] : llvm::enumerate(*groups)) {
+    if (group < 0 || group >= s.blocks)
+      return node.error() << "its g_idx gives column " << column
+                          << " the group " << group << ", but there are "
+                          << s.blocks << " groups; export the model again";
+    ++lengths[group];
+  }
+  for (auto [group, length] : llvm::enumerate(lengths)) {
+    int64_t wanted = std::min(s.block, s.k - int64_t(group) * s.block);
+    if (length != wanted)
+      return node.error() << "its g_idx gives group " << group << " " << length
+                          << " columns instead of " << wanted << " (K = " << s.k
+                          << " in blocks of " << s.block
+                          << "), and groups of unequal size are not "
+                             "supported; quantize the model with groups of "
+                             "equal size, or without act-order";
+  }
+  if (llvm::is_sorted(*groups))
+    return order;
+  order.resize(s.k);
+  std::iota(order.begin(), order.end(), 0);
+  llvm::stable_sort(
+      order, [&](int32_t a, int32_t b) { return (*groups)[a] < (*groups)[b]; });
+  return order;
+}
+
+/// [K] of i32.
+ElementsAttr permutationAttr(Node &node, ArrayRef<int32_t> order) {
+  std::vector<uint8_t> bytes(order.size() * sizeof(int32_t));
+  std::memcpy(bytes.data(), order.data(), bytes.size());
+  return node.constants.computed(
+      (node.name() + ".permutation").str(),
+      RankedTensorType::get({int64_t(order.size())}, node.b.getI32Type()),
+      std::move(bytes));
 }
 
 LogicalResult importMatMulNBits(Node &node) {
   FailureOr<Shape> shape = readShape(node);
-  if (failed(shape) || failed(checkGroups(node, *shape)))
+  if (failed(shape))
     return failure();
   const Shape &s = *shape;
+  FailureOr<SmallVector<int32_t>> order = readOrder(node, s);
+  if (failed(order))
+    return failure();
   auto codes = constantInput(node, 1, "weights",
                              s.n * s.blocks * (s.block * s.bits / 8));
   Type scaleType = irType(node.b.getContext(), node.type(2));
@@ -160,6 +205,10 @@ LogicalResult importMatMulNBits(Node &node) {
   weight.setScalesAttr(node.constants.inPlace(
       **scales, RankedTensorType::get({s.n, s.blocks}, scaleType)));
   weight.setOffsetsAttr(*zeros);
+  if (!order->empty()) {
+    weight.setPermutationAttr(permutationAttr(node, *order));
+    weight.setUnsorted(true);
+  }
   LoadWeightOp load = node.constants.load(weight);
 
   SizedTensor x = node.f32(0);
@@ -180,7 +229,8 @@ LogicalResult importMatMulNBits(Node &node) {
   Value y = MatmulOp::create(
       node.b, node.tensors.typeOf(flat, node.b.getF32Type()), x.value,
       load.getResult(0), load.getResult(1), load.getResult(2),
-      /*permutation=*/Value(), bias, mode, s.block, ConfigAttr());
+      order->empty() ? Value() : load.getResult(3), bias, mode, s.block,
+      ConfigAttr());
   SizedTensor shaped = node.tensors.reshape({y, flat}, result);
   return node.result(
       node.tensors.convertFloat(shaped, irType(context, node.type(0))),

@@ -8,6 +8,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 
+#include <cstring>
+
 using namespace mlir;
 using namespace mezzo;
 
@@ -129,6 +131,15 @@ llvm::Error missing(WeightOp weight, int64_t have, int64_t want) {
 /// enough to forget.
 constexpr int64_t SliceBytes = int64_t(4) << 20;
 
+/// The permutation of an unsorted weight.
+std::vector<int32_t> readOrder(ElementsAttr permutation) {
+  ConstantBytes bytes(permutation);
+  std::vector<int32_t> order(bytes.bytes().size() / sizeof(int32_t));
+  std::memcpy(order.data(), bytes.bytes().data(),
+              order.size() * sizeof(int32_t));
+  return order;
+}
+
 /// Writes a packed weight slice by slice: codes are moved into the panels of a
 /// slice, and from there, with scales and offsets, into its records.
 class PackedWriter {
@@ -235,6 +246,9 @@ llvm::Error PackedWriter::write(int64_t offset, PartSink sink) {
                                              8)))
       return error;
 
+  std::vector<int32_t> order;
+  if (weight.getUnsorted())
+    order = readOrder(*weight.getPermutation());
   uint32_t flip = weight.getFormat().stored().flip;
   int64_t perPanel = packed.panel.rowsPerPanel,
           codeBytes = packed.record.scales,
@@ -244,9 +258,11 @@ llvm::Error PackedWriter::write(int64_t offset, PartSink sink) {
     int64_t end = std::min(row + slicePanels * perPanel, rows);
     int64_t panels = llvm::divideCeil(end - row, perPanel);
     codes.assign(panels * packed.groups * codeBytes, 0);
+    ArrayRef<uint8_t> in = source.bytes().take_front(from->totalBytes());
     if (llvm::Error error =
-            relayoutRows(*from, source.bytes().take_front(from->totalBytes()),
-                         to, codes, row, end, flip))
+            order.empty() ? relayoutRows(*from, in, to, codes, row, end, flip)
+                          : relayoutRowsSorted(*from, in, order, to, codes, row,
+                                               end, flip))
       return error;
     records.assign(panels * panelBytes, 0);
     for (int64_t record = 0; record < panels * packed.groups; ++record)

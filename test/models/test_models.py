@@ -11,8 +11,7 @@ import abi
 from builders.catalogue import CATALOGUE
 from reference import Reference
 
-# Columns in another order than their groups are refused so far, with a message; test_errors.py has it.
-GOOD = sorted(name for name in CATALOGUE if not name.startswith("permuted-"))
+GOOD = sorted(CATALOGUE)
 
 
 def compiled(folder, name, mode):
@@ -50,10 +49,13 @@ def test_equals_the_scalar_programs(tmp_path, name, mode):
 
 def takes(name):
     """What ONNX Runtime's MatMulNBits computes: 2, 4 and 8 bits, but not 8 bits with float zero points, which it reports
-    as not supported on some CPUs."""
-    if not name.startswith(("feed-forward-", "attention-")):
+    as not supported on some CPUs. Given a g_idx, it takes 4 bits only, and (1.31) reads packed zero points wrongly, even
+    where g_idx says nothing."""
+    if not name.startswith(("feed-forward-", "attention-", "permuted-")):
         return False
     bits = name.split("-b")[1][0]
+    if name.startswith("permuted-"):
+        return bits == "4" and not name.endswith("-zp")
     return bits in "24" or (bits == "8" and not name.endswith("-fzp"))
 
 

@@ -28,7 +28,12 @@ def _make():
         _quantized(catalogue, "odd", attention_projections, bits, 32, "packed", **sizes)
         _quantized(catalogue, "odd", attention_projections, bits, 16, "float", **sizes)
         _quantized(catalogue, "odd", attention_projections, bits, 128, "none", **sizes)
-    _quantized(catalogue, "permuted", attention_projections, 4, 32, "packed", width=96, permute=True)
+    # The columns of a group anywhere in a row; K in whole blocks, and with a rest.
+    for bits in (2, 3, 4, 8):
+        _quantized(catalogue, "permuted", attention_projections, bits, 32, "packed", width=96, permute=True)
+    _quantized(catalogue, "permuted", attention_projections, 4, 32, "none", width=96, permute=True)
+    _quantized(catalogue, "permuted", attention_projections, 4, 16, "float", width=130, heads_width=67, permute=True)
+    _quantized(catalogue, "permuted", attention_projections, 5, 128, "none", width=576, permute=True)
     for dtype in ("int8", "uint8", "int4", "uint4", "int2", "uint2"):
         for granularity in ("tensor", "channel", 32):
             label = f"g{granularity}" if isinstance(granularity, int) else granularity
