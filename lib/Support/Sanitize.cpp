@@ -185,3 +185,15 @@ std::string mezzo::toPrintable(StringRef text, size_t maxLength) {
 std::string mezzo::quoted(StringRef name) {
   return "'" + toPrintable(name) + "'";
 }
+
+std::string mezzo::toComment(StringRef text) {
+  std::string result;
+  for (char c : toPrintable(text)) {
+    bool meets = !result.empty() && ((result.back() == '*' && c == '/') ||
+                                     (result.back() == '/' && c == '*'));
+    if (meets)
+      result += ' ';
+    result += c;
+  }
+  return result;
+}

@@ -1,7 +1,7 @@
 //===- Sanitize.h - Names from a model, made safe for where they go -------===//
 //
 // A node may be called "\x1b[2J", "../../etc/passwd" or "int". Such names reach
-// C and terminals only through the two functions here, one for each.
+// C and terminals only through the functions here, one for each place.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,6 +41,9 @@ private:
 /// characters, and bytes that are not UTF-8 are shown as \xNN; what exceeds
 /// `maxLength` bytes is cut on a character boundary and marked with "...".
 std::string toPrintable(llvm::StringRef text, size_t maxLength = 120);
+
+/// toPrintable for a comment of C: it neither ends the comment nor begins one.
+std::string toComment(llvm::StringRef text);
 
 /// toPrintable between single quotes: how messages mention a name of a model.
 std::string quoted(llvm::StringRef name);

@@ -81,4 +81,11 @@ TEST(Printable, NeverLetsAControlThrough) {
   }
 }
 
+TEST(Comment, StaysOpen) {
+  EXPECT_EQ(toComment("layer/0 * w"), "layer/0 * w");
+  EXPECT_EQ(toComment("*/ int x; /*"), "* / int x; / *");
+  EXPECT_EQ(toComment("/*/*/"), "/ * / * /");
+  EXPECT_EQ(toComment("*\n/"), "*\\x0A/");
+}
+
 } // namespace

@@ -47,6 +47,16 @@ static unsigned dtypeBits(StringRef dtype) {
   return bits;
 }
 
+/// Names of parameters, apart from each other and from what else the function
+/// mentions.
+static std::string parameter(UniqueIdentifiers &names, StringRef tensor) {
+  std::string name = toIdentifier(tensor);
+  bool isOurs = name == "context" || StringRef(name).starts_with("mezzo") ||
+                StringRef(name).starts_with("MEZZO") ||
+                StringRef(name).ends_with("_t");
+  return names.get(isOurs ? "tensor_" + name : name);
+}
+
 std::string mezzo::modelHeader(const ModelSignature &signature,
                                StringRef prefix) {
   std::string text, guard = prefix.upper();
@@ -59,7 +69,7 @@ std::string mezzo::modelHeader(const ModelSignature &signature,
   for (auto [kind, tensors] : {std::pair("input", &signature.inputs),
                                std::pair("output", &signature.outputs)})
     for (const TensorSignature &tensor : *tensors) {
-      os << "/* " << kind << " " << toPrintable(tensor.name) << ": "
+      os << "/* " << kind << " " << toComment(tensor.name) << ": "
          << tensor.dtype << "[";
       for (size_t dim = 0; dim < tensor.dims.size(); ++dim) {
         os << (dim ? ", " : "");
@@ -86,10 +96,10 @@ std::string mezzo::modelHeader(const ModelSignature &signature,
        << prefix << "_run(mezzo_context *context";
     for (const TensorSignature &tensor : signature.inputs)
       os << ", const " << cType(tensor.dtype) << " *"
-         << parameters.emplace_back(names.get(tensor.name));
+         << parameters.emplace_back(parameter(names, tensor.name));
     for (const TensorSignature &tensor : signature.outputs)
       os << ", " << cType(tensor.dtype) << " *"
-         << parameters.emplace_back(names.get(tensor.name));
+         << parameters.emplace_back(parameter(names, tensor.name));
     os << ") {\n";
     size_t next = 0;
     for (auto [kind, tensors] : {std::pair("in", &signature.inputs),
