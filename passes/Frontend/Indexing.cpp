@@ -232,8 +232,12 @@ LogicalResult importSplit(Node &node) {
                              "sizes of the parts";
   }
   Size total = node.sizes.constant(0);
-  for (Size part : parts)
+  for (Size part : parts) {
+    if (getConstantIntValue(part).value_or(0) < 0)
+      return node.error() << "it has a part of " << *getConstantIntValue(part)
+                          << " elements: use 0 or more";
     total = node.sizes.add(total, part);
+  }
   if (parts.size() != node.numOutputs() ||
       node.sizes.equal(total, extent) == false)
     return node.error() << "parts of " << describe(parts)

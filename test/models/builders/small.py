@@ -54,3 +54,16 @@ def scalar_arithmetic(seed):
     g.output(g.op("Add", g.op("Mul", x, scale, name="scaled"), x, name="y"), ["n", 4])
     g.output(g.op("Mul", counts, counts, name="squares"), ["n", 1], dtype=7)  # int64
     return g
+
+
+def cube(seed):
+    """softmax(x[i] * x[j] * x[k])[0, 0, 0] of x[n]: n numbers in, one out, and n^3 between them."""
+    g = Graph("cube", seed)
+    x = g.input("x", g.heavy_tailed(5), ["n"])
+    axes = ([1, 2], [0, 2], [0, 1])
+    sides = [g.op("Unsqueeze", x, g.constant(np.array(pair, np.int64), f"axes{i}")) for i, pair in enumerate(axes)]
+    product = g.op("Mul", g.op("Mul", sides[0], sides[1]), sides[2], name="product")
+    zeros, ones = (g.constant(np.full(3, value, np.int64), f"{value}s") for value in (0, 1))
+    corner = g.op("Slice", g.op("Softmax", product, name="softmax"), zeros, ones, name="corner")
+    g.output(g.op("Reshape", corner, g.constant(np.array([1], np.int64), "one"), name="y"), [1])
+    return g
