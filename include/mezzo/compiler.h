@@ -41,8 +41,9 @@ enum mezzo_compiler_status {
   MEZZO_COMPILER_OK = 0,
   MEZZO_COMPILER_ERROR = 1, /**< of the input; the message says what to do */
   MEZZO_COMPILER_USAGE = 2, /**< of the call: a null pointer, a wrong size */
-  /** of the compiler, which crashed and was stopped. Other calls may fail from
-      here on: save your work and start another process. */
+  /** of the compiler. Either it noticed, and the message names a file that
+      repeats what happened; or it crashed and was stopped, and then other calls
+      may fail from here on: save your work and start another process. */
   MEZZO_COMPILER_BUG = 3
 };
 

@@ -25,7 +25,7 @@ llvm::Error WeightSink::write(uint64_t offset, llvm::ArrayRef<uint8_t> bytes) {
   return llvm::Error::success();
 }
 
-llvm::Expected<WeightHash> WeightSink::finish(uint64_t payloadBytes) {
+llvm::Expected<WeightHash> WeightSink::seal(uint64_t payloadBytes) {
   if (payloadBytes < written)
     return llvm::createStringError(
         "%llu bytes of weights were written, but %llu were announced: the "
@@ -38,8 +38,19 @@ llvm::Expected<WeightHash> WeightSink::finish(uint64_t payloadBytes) {
   llvm::copy(digest, hash.begin());
   if (llvm::Error error = complete(file.stream(), payloadBytes, hash))
     return std::move(error);
-  if (llvm::Error error = file.commit())
-    return std::move(error);
+  file.stream().flush();
+  if (std::error_code error = file.stream().error())
+    return llvm::createStringError("cannot write weights to %s: %s",
+                                   temporaryPath().str().c_str(),
+                                   error.message().c_str());
+  return hash;
+}
+
+llvm::Expected<WeightHash> WeightSink::finish(uint64_t payloadBytes) {
+  llvm::Expected<WeightHash> hash = seal(payloadBytes);
+  if (hash)
+    if (llvm::Error error = commit())
+      return std::move(error);
   return hash;
 }
 

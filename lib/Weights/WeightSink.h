@@ -38,7 +38,7 @@ using WeightHash = std::array<uint8_t, 32>;
 /// Bytes before the payload, in both kinds of file: one page.
 inline constexpr uint64_t weightPayloadOffset = 4096;
 
-/// A file that a payload streams into. It appears when `finish` succeeds; an
+/// A file that a payload streams into. It appears when `commit` succeeds; an
 /// object dropped before leaves nothing behind.
 class WeightSink {
 public:
@@ -48,10 +48,20 @@ public:
   /// skipped are zero. Error: `offset` lies before the end of what was written.
   llvm::Error write(uint64_t offset, llvm::ArrayRef<uint8_t> bytes);
 
-  /// Fills the payload with zeros up to `payloadBytes` and completes the file.
-  /// Call once, last. Returns the hash of the payload. Errors: more than
-  /// `payloadBytes` were written, and whatever went wrong with the disk.
+  /// Fills the payload with zeros up to `payloadBytes` and completes the file,
+  /// under its temporary name. Call once, after the last write. Returns the
+  /// hash of the payload. Errors: more than `payloadBytes` were written, and
+  /// whatever went wrong with the disk.
+  llvm::Expected<WeightHash> seal(uint64_t payloadBytes);
+
+  /// Makes the sealed file appear under its name.
+  llvm::Error commit() { return file.commit(); }
+
+  /// Both.
   llvm::Expected<WeightHash> finish(uint64_t payloadBytes);
+
+  /// Where the file is until `commit`.
+  llvm::StringRef temporaryPath() const { return file.temporaryPath(); }
 
   /// Bytes of payload so far.
   uint64_t size() const { return written; }

@@ -43,7 +43,8 @@ struct ImportOptions {
 /// context lives.
 ///
 /// Errors are diagnostics of the context, at the node that they are about; all
-/// unsupported operators are reported at once. The module has been verified.
+/// unsupported operators are reported at once. The caller verifies the module:
+/// what is wrong with it is not the user's mistake.
 mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
 importOnnx(std::shared_ptr<const OnnxModel> model, mlir::MLIRContext &context,
            const ImportOptions &options = {});

@@ -3,66 +3,24 @@
 #include "tools/driver/CApi.h"
 
 #include "lib/Support/Sanitize.h"
+#include "tools/driver/CrashWatch.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/CrashRecoveryContext.h"
-#include "llvm/Support/ErrorHandling.h"
 
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <new>
 
 using namespace mezzo;
 using namespace mezzo::capi;
 
 char UsageError::ID;
+char BugError::ID;
 
 namespace {
 
 /// The message of mezzo_compiler_last_error.
 thread_local std::string lastError;
-/// What LLVM said before it gave up, on this thread.
-thread_local std::string fatalReason;
-
-/// While one lives, crashes and LLVM's fatal errors are ours to handle. The
-/// signal handlers of the process belong to the host: they are replaced only
-/// while some call runs, hence the count.
-class CrashWatch {
-public:
-  CrashWatch() {
-    std::lock_guard<std::mutex> lock(mutex());
-    if (count()++ == 0) {
-      llvm::CrashRecoveryContext::Enable();
-      llvm::install_fatal_error_handler(onFatalError);
-    }
-  }
-  ~CrashWatch() {
-    std::lock_guard<std::mutex> lock(mutex());
-    if (--count() == 0) {
-      llvm::remove_fatal_error_handler();
-      llvm::CrashRecoveryContext::Disable();
-    }
-  }
-
-private:
-  static std::mutex &mutex() {
-    static std::mutex instance;
-    return instance;
-  }
-  static unsigned &count() {
-    static unsigned instance = 0;
-    return instance;
-  }
-  /// Without a handler LLVM would print. It exits when we return, so we go the
-  /// way of a crash instead.
-  static void onFatalError(void *, const char *reason, bool) {
-    fatalReason = reason ? reason : "";
-    if (auto *context = llvm::CrashRecoveryContext::GetCurrent())
-      context->HandleExit(MEZZO_COMPILER_BUG);
-  }
-};
-
 int32_t fail(int32_t status, std::string text) {
   lastError = std::move(text);
   return status;
@@ -72,9 +30,10 @@ int32_t report(llvm::Error error) {
   int32_t status = MEZZO_COMPILER_OK;
   std::string text;
   llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
-    status = std::max<int32_t>(status, info.isA<UsageError>()
-                                           ? int32_t(MEZZO_COMPILER_USAGE)
-                                           : int32_t(MEZZO_COMPILER_ERROR));
+    int32_t kind = info.isA<BugError>()     ? MEZZO_COMPILER_BUG
+                   : info.isA<UsageError>() ? MEZZO_COMPILER_USAGE
+                                            : MEZZO_COMPILER_ERROR;
+    status = std::max(status, kind);
     // A message may have several lines; each of them is made printable.
     llvm::SmallVector<llvm::StringRef> lines;
     std::string message = info.message();
@@ -102,9 +61,7 @@ llvm::Error capi::checkPointers(
 
 int32_t capi::guarded(llvm::function_ref<llvm::Error()> body) {
   int32_t status = MEZZO_COMPILER_OK;
-  CrashWatch watch;
-  llvm::CrashRecoveryContext context;
-  bool survived = context.RunSafely([&] {
+  std::optional<std::string> crash = runGuarded([&] {
     try {
       if (llvm::Error error = body())
         status = report(std::move(error));
@@ -117,13 +74,12 @@ int32_t capi::guarded(llvm::function_ref<llvm::Error()> body) {
                                             "; this is a bug of mezzo");
     }
   });
-  if (survived)
+  if (!crash)
     return status;
-  std::string reason = std::exchange(fatalReason, {});
   return fail(MEZZO_COMPILER_BUG,
-              reason.empty()
+              crash->empty()
                   ? std::string("the compiler crashed; this is a bug of mezzo")
-                  : "the compiler gave up: " + toPrintable(reason, 4096) +
+                  : "the compiler gave up: " + toPrintable(*crash, 4096) +
                         "; this is a bug of mezzo");
 }
 

@@ -6,6 +6,7 @@
 //
 //     returns an Error      -->  MEZZO_COMPILER_ERROR
 //     returns a UsageError  -->  MEZZO_COMPILER_USAGE
+//     returns a BugError    -->  MEZZO_COMPILER_BUG
 //     throws                -->  MEZZO_COMPILER_BUG (out of memory: ERROR)
 //     llvm fatal error,     -->  MEZZO_COMPILER_BUG, by a jump out of the
 //     crash, assertion           signal handler; what was held is leaked
@@ -44,11 +45,11 @@ struct mezzo_layout {
 
 namespace mezzo::capi {
 
-/// A call that no input could make right: a null pointer, a wrong size.
-class UsageError : public llvm::ErrorInfo<UsageError> {
+/// An error that is a text; the subclasses differ in the status they become.
+template <typename Kind>
+class TextError : public llvm::ErrorInfo<Kind> {
 public:
-  static char ID;
-  explicit UsageError(std::string text) : text(std::move(text)) {}
+  explicit TextError(std::string text) : text(std::move(text)) {}
   void log(llvm::raw_ostream &os) const override { os << text; }
   std::error_code convertToErrorCode() const override {
     return llvm::inconvertibleErrorCode();
@@ -56,6 +57,20 @@ public:
 
 private:
   std::string text;
+};
+
+/// A call that no input could make right: a null pointer, a wrong size.
+class UsageError : public TextError<UsageError> {
+public:
+  static char ID;
+  using TextError::TextError;
+};
+
+/// A mistake of the compiler, which it noticed itself.
+class BugError : public TextError<BugError> {
+public:
+  static char ID;
+  using TextError::TextError;
 };
 
 /// A UsageError with this text.

@@ -10,7 +10,6 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
 
 #include <mutex>
 
@@ -44,12 +43,13 @@ public:
       forward(user, int32_t(severity), text.c_str());
   }
   /// The error that a failed compilation is.
-  Error failed(llvm::StringRef what) const {
-    return llvm::createStringError(
-        errors.empty() ? (what + " failed without a message; this is a bug of "
-                                 "mezzo")
-                             .str()
-                       : errors);
+  Error failed(llvm::StringRef what, bool isBug = false) const {
+    if (errors.empty())
+      return llvm::make_error<BugError>(
+          (what + " failed without a message; this is a bug of mezzo").str());
+    if (isBug)
+      return llvm::make_error<BugError>(errors);
+    return llvm::createStringError(errors);
   }
 
 private:
@@ -125,7 +125,7 @@ struct Compilation {
         session(std::move(options), messages.sink()) {}
 
   static Expected<std::unique_ptr<Compilation>>
-  begin(const mezzo_compile_options *given) {
+  begin(const mezzo_compile_options *given, const char *output = nullptr) {
     auto options = readOptions<mezzo_compile_options>(
         given, MEZZO_COMPILE_OPTIONS_INIT, "the options of compilation");
     if (!options)
@@ -133,7 +133,12 @@ struct Compilation {
     Expected<CompileOptions> translated = translate(*options);
     if (!translated)
       return translated.takeError();
+    if (output)
+      translated->reproducer = reproducerBeside(output);
     return std::make_unique<Compilation>(*options, std::move(*translated));
+  }
+  Error failed(llvm::StringRef what = "compilation") const {
+    return messages.failed(what, session.foundBug());
   }
 
   std::string compute;
@@ -168,23 +173,6 @@ Severity severityOf(DiagnosticSeverity severity) {
   llvm_unreachable("all severities are covered");
 }
 
-/// Reads a pipeline with or without the module around it.
-Error parsePipeline(llvm::StringRef text, OpPassManager &manager) {
-  static std::once_flag registered;
-  std::call_once(registered, registerPasses);
-  text = text.trim();
-  if (text.consume_front("builtin.module(") && !text.consume_back(")"))
-    return llvm::createStringError(
-        "the pipeline has no closing parenthesis: write "
-        "builtin.module(pass,pass)");
-  std::string errors;
-  llvm::raw_string_ostream os(errors);
-  if (failed(parsePassPipeline(text, manager, os)))
-    return llvm::createStringError("cannot read the pipeline '" + text +
-                                   "': " + llvm::StringRef(errors).trim());
-  return Error::success();
-}
-
 Error runPasses(llvm::StringRef ir, llvm::StringRef pipeline,
                 Messages &messages, char **text) {
   DialectRegistry registry;
@@ -216,12 +204,12 @@ int32_t mezzo_compile(const mezzo_compile_options *options, const char *input,
   return guarded([&]() -> Error {
     if (Error error = checkPointers({{input, "input"}, {output, "output"}}))
       return error;
-    auto begun = Compilation::begin(options);
+    auto begun = Compilation::begin(options, output);
     if (!begun)
       return begun.takeError();
     CompileSession &session = (*begun)->session;
     if (failed(session.load(input)) || failed(session.writeShared(output)))
-      return (*begun)->messages.failed("compilation");
+      return (*begun)->failed();
     return Error::success();
   });
 }
@@ -245,10 +233,10 @@ int32_t mezzo_emit_text(const mezzo_compile_options *options, const char *input,
       return begun.takeError();
     CompileSession &session = (*begun)->session;
     if (failed(session.load(input)))
-      return (*begun)->messages.failed("reading the model");
+      return (*begun)->failed("reading the model");
     FailureOr<std::string> emitted = session.emitText(*parsed);
     if (failed(emitted))
-      return (*begun)->messages.failed("compilation");
+      return (*begun)->failed();
     return giveText(*emitted, text);
   });
 }
@@ -275,7 +263,7 @@ int32_t mezzo_compile_linear(const mezzo_compile_options *options,
   return guarded([&]() -> Error {
     if (Error error = checkPointers({{matrix, "matrix"}, {output, "output"}}))
       return error;
-    auto begun = Compilation::begin(options);
+    auto begun = Compilation::begin(options, output);
     if (!begun)
       return begun.takeError();
     llvm::StringRef compute = (*begun)->compute;
@@ -297,7 +285,7 @@ int32_t mezzo_compile_linear(const mezzo_compile_options *options,
       return module.takeError();
     if (failed(session.adopt(std::move(*module))) ||
         failed(session.writeShared(output)))
-      return (*begun)->messages.failed("compilation");
+      return (*begun)->failed();
     return Error::success();
   });
 }

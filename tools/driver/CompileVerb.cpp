@@ -3,8 +3,11 @@
 #include "tools/driver/Verbs.h"
 
 #include "lib/Support/AtomicFile.h"
+#include "tools/driver/CrashWatch.h"
 
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
@@ -28,6 +31,10 @@ static cl::opt<std::string> prefix(
     cl::sub(command));
 static cl::opt<bool> timing("timing", cl::desc("print the time of each step"),
                             cl::sub(command));
+static cl::opt<std::string> debugPasses(
+    "debug-passes",
+    cl::desc("run these passes on the kernels before they are lowered"),
+    cl::value_desc("pipeline"), cl::Hidden, cl::sub(command));
 static cl::alias verbose("v", cl::desc("print the steps"),
                          cl::aliasopt(timing));
 
@@ -77,6 +84,20 @@ int writeText(const std::string &text) {
   return Done;
 }
 
+int compile(CompileSession &session, Stage stage, const std::string &path) {
+  Steps steps;
+  session.onStep = [&](llvm::StringRef name) { steps(name); };
+  if (mlir::failed(session.load(input)))
+    return UserError;
+  if (stage == Stage::Obj)
+    return mlir::failed(session.writeObject(path)) ? UserError : Done;
+  if (stage == Stage::So)
+    return mlir::failed(session.writeShared(path)) ? UserError : Done;
+  mlir::FailureOr<std::string> text = session.emitText(stage);
+  steps.finish();
+  return mlir::failed(text) ? UserError : writeText(*text);
+}
+
 int run() {
   // The linker resets all command-line options of the process: what is needed
   // after it is copied before.
@@ -91,18 +112,25 @@ int run() {
   if (*stage >= Stage::Obj && path.empty())
     return reportError(llvm::createStringError(
         "no output file: name one with -o, such as -o model.so"));
-  CompileSession session(std::move(*options), terminalSink(flags.remarks));
-  Steps steps;
-  session.onStep = [&](llvm::StringRef name) { steps(name); };
-  if (mlir::failed(session.load(input)))
-    return UserError;
-  if (*stage == Stage::Obj)
-    return mlir::failed(session.writeObject(path)) ? UserError : Done;
-  if (*stage == Stage::So)
-    return mlir::failed(session.writeShared(path)) ? UserError : Done;
-  mlir::FailureOr<std::string> text = session.emitText(*stage);
-  steps.finish();
-  return mlir::failed(text) ? UserError : writeText(*text);
+  bool isText = path.empty() || path == "-";
+  options->reproducer = reproducerBeside(isText ? llvm::sys::path::stem(input)
+                                                : llvm::StringRef(path));
+  options->extraPasses = debugPasses;
+
+  // Not destroyed after a crash.
+  auto *session =
+      new CompileSession(std::move(*options), terminalSink(flags.remarks));
+  int code = Done;
+  if (std::optional<std::string> reason =
+          runGuarded([&] { code = compile(*session, *stage, path); })) {
+    session->reportCrash(*reason);
+    llvm::sys::RunInterruptHandlers(); // removes what was half written
+    llvm::sys::Process::Exit(Bug, /*NoCleanup=*/true);
+  }
+  if (code == UserError && session->foundBug())
+    code = Bug;
+  delete session;
+  return code;
 }
 
 } // namespace

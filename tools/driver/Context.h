@@ -4,6 +4,11 @@
 #define MEZZO_TOOLS_DRIVER_CONTEXT_H
 
 #include "mlir/IR/DialectRegistry.h"
+#include "llvm/Support/Error.h"
+
+namespace mlir {
+class OpPassManager;
+}
 
 namespace mezzo {
 
@@ -13,6 +18,10 @@ void registerDialects(mlir::DialectRegistry &registry);
 
 /// Our passes and pipelines, and upstream's, for `mezzo-opt`.
 void registerPasses();
+
+/// Reads a pipeline such as "canonicalize,cse", with or without the module
+/// around it; registers the passes first.
+llvm::Error parsePipeline(llvm::StringRef text, mlir::OpPassManager &manager);
 
 } // namespace mezzo
 

@@ -22,16 +22,18 @@ static std::string nodeName(Location location) {
   return name;
 }
 
+std::string mezzo::messageOf(Diagnostic &diagnostic) {
+  std::string message = diagnostic.str(),
+              name = nodeName(diagnostic.getLocation());
+  if (!name.empty() && !StringRef(message).contains("'" + name + "'"))
+    message = "'" + name + "': " + message;
+  return toPrintable(message, 4096);
+}
+
 DiagnosticForwarder::DiagnosticForwarder(MLIRContext *context, MessageSink sink)
     : ScopedDiagnosticHandler(
           context, [this, sink = std::move(sink)](Diagnostic &diagnostic) {
-            std::string text, name = nodeName(diagnostic.getLocation());
-            llvm::raw_string_ostream os(text);
-            std::string message = diagnostic.str();
-            if (!name.empty() && !StringRef(message).contains("'" + name + "'"))
-              os << "'" << name << "': ";
-            os << message;
-            text = toPrintable(text, 4096);
+            std::string text = messageOf(diagnostic);
             switch (diagnostic.getSeverity()) {
             case DiagnosticSeverity::Error:
               ++errorCount;

@@ -15,8 +15,11 @@ enum class Severity { Error, Warning, Remark };
 /// Receives one message: no newline at the end, no terminal escapes.
 using MessageSink = std::function<void(Severity, const std::string &)>;
 
-/// Forwards the diagnostics of a context while it lives. Locations are names of
-/// nodes; they precede the message.
+/// The message of a diagnostic, preceded by the name of the node that it is
+/// about: that is what locations are.
+std::string messageOf(mlir::Diagnostic &diagnostic);
+
+/// Forwards the diagnostics of a context while it lives.
 class DiagnosticForwarder : public mlir::ScopedDiagnosticHandler {
 public:
   DiagnosticForwarder(mlir::MLIRContext *context, MessageSink sink);

@@ -18,9 +18,9 @@
 #include "tools/driver/ModelHeader.h"
 #include "tools/driver/Signature.h"
 
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -71,6 +71,32 @@ LogicalResult CompileSession::fail(llvm::Error error) {
   return failure();
 }
 
+LogicalResult CompileSession::bug(const llvm::Twine &what) {
+  isBug = true;
+  std::string text =
+      (what + "; this is a bug of mezzo: please report it").str();
+  if (snapshot && !options.reproducer.empty()) {
+    if (llvm::Error error = snapshot->write(options.reproducer))
+      text += " (no reproducer: " + llvm::toString(std::move(error)) + ")";
+    else
+      text += " with " + quoted(options.reproducer) +
+              ", which mezzo-opt --run-reproducer repeats";
+  }
+  sink(Severity::Error, toPrintable(text, 8192));
+  return failure();
+}
+
+void CompileSession::reportCrash(StringRef reason) {
+  (void)bug("the compiler crashed while " + currentStep +
+            (reason.empty() ? "" : " (" + reason + ")"));
+}
+
+void CompileSession::begin(StringRef step) {
+  currentStep = step.str();
+  if (onStep)
+    onStep(step);
+}
+
 LogicalResult CompileSession::chooseTarget() {
   llvm::Expected<Target> found = lookupTarget(options.target);
   if (!found)
@@ -86,14 +112,12 @@ LogicalResult CompileSession::chooseTarget() {
 LogicalResult CompileSession::load(StringRef path) {
   if (failed(chooseTarget()))
     return failure();
-  if (onStep)
-    onStep("reading");
+  begin("reading");
   auto opened = OnnxModel::open(path);
   if (!opened)
     return fail(opened.takeError());
   model = std::move(*opened);
-  if (onStep)
-    onStep("importing");
+  begin("importing");
   ImportOptions import;
   for (const auto &[name, size] : options.dims)
     import.dims[name] = size;
@@ -111,6 +135,10 @@ LogicalResult CompileSession::load(StringRef path) {
   auto imported = importOnnx(model, *mlirContext, import);
   if (failed(imported))
     return failure();
+  ErrorHold hold(mlirContext.get());
+  if (failed(verify(**imported)))
+    return bug("the imported module is not valid: " +
+               llvm::join(llvm::ArrayRef(hold.errors).take_front(1), ""));
   moduleRef = std::move(*imported);
   return success();
 }
@@ -123,11 +151,28 @@ LogicalResult CompileSession::adopt(OwningOpRef<ModuleOp> module) {
 LogicalResult
 CompileSession::runPipeline(StringRef step,
                             llvm::function_ref<void(OpPassManager &)> build) {
-  if (onStep)
-    onStep(step);
+  begin(step);
   PassManager manager(mlirContext.get(), ModuleOp::getOperationName());
   build(manager);
-  return manager.run(*moduleRef);
+  snapshot.emplace(*moduleRef, manager);
+  PipelineEnd end = runWatched(manager, *moduleRef);
+  if (end.brokenPass)
+    return bug("pass " + *end.brokenPass + " failed while " + step +
+               (end.errors.empty() ? "" : ": " + end.errors.front()));
+  for (const std::string &error : end.errors)
+    sink(Severity::Error, error);
+  return success(!end.failed);
+}
+
+LogicalResult CompileSession::runExtraPasses() {
+  if (options.extraPasses.empty())
+    return success();
+  OpPassManager extra(ModuleOp::getOperationName());
+  if (llvm::Error error = parsePipeline(options.extraPasses, extra))
+    return fail(std::move(error));
+  return runPipeline("running extra passes", [&](OpPassManager &manager) {
+    llvm::cantFail(parsePipeline(options.extraPasses, manager));
+  });
 }
 
 LogicalResult CompileSession::runTo(Stage stage) {
@@ -149,9 +194,10 @@ LogicalResult CompileSession::runTo(Stage stage) {
     if (failed(runPipeline(
             "choosing strategies",
             [&](OpPassManager &m) { buildSelectPipeline(m, pipeline); })) ||
-        failed(runPipeline("writing kernels", [&](OpPassManager &m) {
-          buildKernelPipeline(m, pipeline);
-        })))
+        failed(runPipeline(
+            "writing kernels",
+            [&](OpPassManager &m) { buildKernelPipeline(m, pipeline); })) ||
+        failed(runExtraPasses()))
       return failure();
     reached = Stage::Tile;
   }
@@ -191,11 +237,14 @@ CompileSession::translate(bool withRuntime) {
     return failure();
   std::unique_ptr<llvm::Module> translated =
       translateModuleToLLVMIR(*moduleRef, llvmContext, prefix);
-  if (!translated) {
-    sink(Severity::Error,
-         "could not translate the module to LLVM IR; this is a bug of mezzo");
-    return failure();
-  }
+  if (!translated)
+    return bug("could not translate the module to LLVM IR");
+  // What is missing would be missed only when the model is opened.
+  for (const llvm::Function &function : *translated)
+    if (function.isDeclaration() && !function.isIntrinsic() &&
+        !function.getName().starts_with("mezzo_rt_"))
+      return bug("the code calls '" + function.getName() +
+                 "', which a compiled model does not have");
   if (withRuntime) {
     if (llvm::Error error =
             linkRuntime(*translated, *chosenTarget, prefix + "_api"))
@@ -255,84 +304,77 @@ LogicalResult CompileSession::writeObject(StringRef path) {
 }
 
 LogicalResult CompileSession::writeShared(StringRef path) {
+  llvm::SmallString<128> headerPath(path), weightsPath(path);
+  llvm::sys::path::replace_extension(headerPath, "h");
+  llvm::sys::path::replace_extension(weightsPath, "weights");
+  if (path == headerPath || path == weightsPath)
+    return fail(llvm::createStringError(
+        "cannot write the shared object to " + quoted(path) +
+        ": the file beside it would have the same name; call it " +
+        quoted(llvm::sys::path::stem(path).str() + ".so")));
+  // Where it cannot be written, that is better known before the long part.
+  llvm::Expected<AtomicFile> header = AtomicFile::create(headerPath);
+  if (!header)
+    return fail(header.takeError());
+
   setModuleAttributes(path);
   ModelSignature signature = readSignature(*moduleRef);
   if (failed(runTo(Stage::Tile)))
     return failure();
-  if (onStep)
-    onStep("packing weights");
+  begin("packing weights");
   ModuleOp module = *moduleRef;
   Builder b(mlirContext.get());
   auto bytesAttr = module->getAttrOfType<IntegerAttr>(weightBytesAttrName());
   int64_t bytes = bytesAttr ? bytesAttr.getInt() : 0;
   bool embed = options.weights == WeightStorage::Embed ||
                (options.weights == WeightStorage::Auto && bytes <= EmbedLimit);
-  std::string weightsPath = (path + (embed ? ".weights.o" : "")).str();
-  if (!embed) {
-    llvm::SmallString<128> beside(path);
-    llvm::sys::path::replace_extension(beside, "weights");
-    weightsPath = beside.str().str();
-  }
-  auto removeIntermediate = llvm::make_scope_exit([&] {
-    if (embed)
-      llvm::sys::fs::remove(weightsPath);
-  });
+  // Embedded weights are an object that only the linker sees; it never gets its
+  // name.
+  std::unique_ptr<WeightSink> weights;
   if (bytes > 0) {
-    std::unique_ptr<WeightSink> file;
     if (embed) {
       auto created =
           EmbeddedObject::create(weightsPath, EmbeddedObject::Machine::X86_64);
       if (!created)
         return fail(created.takeError());
-      file = std::move(*created);
+      weights = std::move(*created);
       module->setAttr("mezzo.weights_symbol",
                       b.getStringAttr(weightPayloadSymbol));
     } else {
       auto created = WeightFile::create(weightsPath);
       if (!created)
         return fail(created.takeError());
-      file = std::move(*created);
+      weights = std::move(*created);
       module->setAttr("mezzo.weights_file",
                       b.getStringAttr(llvm::sys::path::filename(weightsPath)));
     }
     if (llvm::Error error =
             writeWeights(module, [&](int64_t offset, ArrayRef<uint8_t> part) {
-              return file->write(offset, part);
+              return weights->write(offset, part);
             }))
       return fail(std::move(error));
-    llvm::Expected<WeightHash> hash = file->finish(bytes);
+    llvm::Expected<WeightHash> hash = weights->seal(bytes);
     if (!hash)
       return fail(hash.takeError());
     module->setAttr("mezzo.weights_hash", b.getStringAttr(llvm::toHex(*hash)));
   }
-  auto removeWeights = llvm::make_scope_exit([&] {
-    if (bytes > 0 && !embed)
-      llvm::sys::fs::remove(weightsPath);
-  });
   auto translated = translate(/*withRuntime=*/true);
   if (failed(translated))
     return failure();
-  if (onStep)
-    onStep("generating code");
+  begin("generating code");
   auto object = emitObject(**translated, *chosenTarget);
   if (!object)
     return fail(object.takeError());
-  if (onStep)
-    onStep("linking");
+  begin("linking");
   SmallVector<LinkInput> inputs{LinkInput::object(*object)};
-  if (bytes > 0 && embed)
-    inputs.push_back(LinkInput::file(weightsPath));
+  if (weights && embed)
+    inputs.push_back(LinkInput::file(weights->temporaryPath()));
+  header->stream() << modelHeader(signature, prefix);
   std::string api = prefix + "_api";
-  if (llvm::Error error = linkSharedObject(inputs, path, {StringRef(api)}))
-    return fail(std::move(error));
-  llvm::SmallString<128> header(path);
-  llvm::sys::path::replace_extension(header, "h");
-  auto headerFile = AtomicFile::create(header);
-  if (!headerFile)
-    return fail(headerFile.takeError());
-  headerFile->stream() << modelHeader(signature, prefix);
-  if (llvm::Error error = headerFile->commit())
-    return fail(std::move(error));
-  removeWeights.release();
-  return success();
+  llvm::Error error = linkSharedObject(inputs, path, {StringRef(api)});
+  if (!error && weights && !embed)
+    error = weights->commit();
+  if (!error)
+    error = header->commit();
+  return error ? fail(std::move(error)) : success();
 }

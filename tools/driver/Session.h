@@ -5,6 +5,7 @@
 
 #include "targets/Target.h"
 #include "tools/driver/Diagnostics.h"
+#include "tools/driver/Reproducer.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -43,6 +44,11 @@ struct CompileOptions {
   WeightStorage weights = WeightStorage::Auto;
   bool verifyInputs = true;
   bool strictDq = false;
+  /// Where a bug of ours writes what is needed to repeat it; empty: nowhere.
+  std::string reproducer;
+  /// Passes to run on the kernels before they are lowered, as text: for those
+  /// who develop passes.
+  std::string extraPasses;
 };
 
 /// One compilation. Methods are called in order and each at most once; errors
@@ -62,6 +68,13 @@ public:
   /// Takes a module in the form that the frontend makes, instead of a model.
   mlir::LogicalResult adopt(mlir::OwningOpRef<mlir::ModuleOp> module);
 
+  /// Whether what failed is a bug of ours, as reported to the sink; otherwise
+  /// it is for the user to mend.
+  bool foundBug() const { return isBug; }
+  /// Reports that a method crashed, for `reason` if LLVM gave one. After that,
+  /// the session must not be used again, nor destroyed.
+  void reportCrash(llvm::StringRef reason);
+
   /// Text of an intermediate stage.
   mlir::FailureOr<std::string> emitText(Stage stage);
   /// The object file, without weights.
@@ -76,12 +89,16 @@ public:
 
 private:
   mlir::LogicalResult fail(llvm::Error error);
+  /// Reports a bug of ours, and writes the reproducer.
+  mlir::LogicalResult bug(const llvm::Twine &what);
+  void begin(llvm::StringRef step);
   mlir::LogicalResult chooseTarget();
   /// Runs the pipelines up to a stage.
   mlir::LogicalResult runTo(Stage stage);
   mlir::LogicalResult
   runPipeline(llvm::StringRef step,
               llvm::function_ref<void(mlir::OpPassManager &)> build);
+  mlir::LogicalResult runExtraPasses();
   mlir::FailureOr<std::unique_ptr<llvm::Module>> translate(bool withRuntime);
   void setModuleAttributes(llvm::StringRef output);
 
@@ -95,6 +112,10 @@ private:
   std::optional<Target> chosenTarget;
   std::string prefix;
   std::optional<Stage> reached;
+  /// What runs now, and the last pipeline as it was before it ran.
+  std::string currentStep;
+  std::optional<PipelineSnapshot> snapshot;
+  bool isBug = false;
 };
 
 } // namespace mezzo
