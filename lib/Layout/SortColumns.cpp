@@ -8,11 +8,12 @@
 //     their groups            0 1 0 1 1 0
 //     columns of the weight   0 2 5 | 1 3 4
 //
-// In bytes, since neither layout has a form in which that is a move of fields.
+// By way of bytes: no layout says "column order[j]".
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Layout/CodeAccess.h"
+#include "lib/Layout/CodeMap.h"
 #include "lib/Layout/Detail.h"
 #include "lib/Layout/Relayout.h"
 
@@ -47,23 +48,29 @@ Error mezzo::relayoutRowsSorted(const BoundLayout &from, ArrayRef<uint8_t> in,
           bits = from.extent('b');
   if (Error e = checkOrder(order, columns))
     return e;
+  if (Error e =
+          checkBufferSize("relayout, source", in.size(), from.totalBytes()))
+    return e;
   Expected<int64_t> room = sliceBytes(to, rowBegin, rowEnd);
   if (!room)
     return room.takeError();
   if (Error e = checkBufferSize("relayout, slice", out.size(), *room))
     return e;
 
-  Expected<BoundLayout> all = codeBytes(from.extent('n'), columns, bits),
-                        slice = codeBytes(rowEnd - rowBegin, columns, bits);
-  if (!all || !slice)
-    return joinErrors(all.takeError(), slice.takeError());
-  std::vector<uint8_t> codes(slice->totalBytes()), row(columns);
-  if (Error e = relayoutRows(from, in, *all, codes, rowBegin, rowEnd, flip))
-    return e;
-  for (auto at = codes.begin(); at != codes.end(); at += columns) {
-    std::copy_n(at, columns, row.begin());
+  Expected<BoundLayout> slice = codeBytes(rowEnd - rowBegin, columns, bits);
+  if (!slice)
+    return slice.takeError();
+  std::vector<uint8_t> codes(slice->totalBytes());
+  std::optional<CodeMap> map = CodeMap::build(from);
+  if (!map)
+    return error("relayout: columns of the layout '" + from.layout().str() +
+                 "' cannot be sorted; sort before packing");
+  std::vector<uint8_t> row(columns);
+  for (int64_t i = rowBegin; i < rowEnd; ++i) {
+    map->read(in, i, 0, columns, uint8_t(flip), row.data());
+    uint8_t *sorted = codes.data() + (i - rowBegin) * columns;
     for (int64_t column = 0; column < columns; ++column)
-      at[column] = row[order[column]];
+      sorted[column] = row[order[column]];
   }
 
   // Rows that are whole panels are packed alike wherever they stand.

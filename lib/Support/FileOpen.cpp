@@ -7,17 +7,21 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
 
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <map>
+#include <mutex>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 using namespace mezzo;
+using llvm::ArrayRef;
 using llvm::createStringError;
 using llvm::Error;
 using llvm::Expected;
@@ -75,6 +79,48 @@ static const char *kindOf(mode_t mode) {
 // MappedFile
 //===----------------------------------------------------------------------===//
 
+namespace {
+
+/// All mappings of this process, by where they begin.
+class Mappings {
+public:
+  static Mappings &get() {
+    static Mappings instance;
+    return instance;
+  }
+  void add(const uint8_t *base, size_t length) {
+    std::lock_guard<std::mutex> lock(mutex);
+    lengths[base] = length;
+  }
+  void remove(const uint8_t *base) {
+    std::lock_guard<std::mutex> lock(mutex);
+    lengths.erase(base);
+  }
+  /// Only whole pages: what else lies on the others may still be in use. The
+  /// mapping is private and never written, so nothing is lost.
+  void forget(ArrayRef<uint8_t> bytes) {
+    std::lock_guard<std::mutex> lock(mutex);
+    auto mapping = lengths.upper_bound(bytes.begin());
+    if (mapping == lengths.begin())
+      return;
+    auto [base, length] = *--mapping;
+    uint64_t page = ::sysconf(_SC_PAGESIZE);
+    uint64_t begin = llvm::alignTo(bytes.begin() - base, page);
+    uint64_t end = bytes.end() >= base + length
+                       ? length
+                       : llvm::alignDown(bytes.end() - base, page);
+    if (begin < end)
+      ::madvise(const_cast<uint8_t *>(base) + begin, end - begin,
+                MADV_DONTNEED);
+  }
+
+private:
+  std::mutex mutex;
+  std::map<const uint8_t *, size_t> lengths;
+};
+
+} // namespace
+
 MappedFile::MappedFile(MappedFile &&other) noexcept
     : base(std::exchange(other.base, nullptr)),
       length(std::exchange(other.length, 0)), name(std::move(other.name)),
@@ -89,8 +135,14 @@ MappedFile &MappedFile::operator=(MappedFile &&other) noexcept {
 }
 
 MappedFile::~MappedFile() {
-  if (length != 0)
-    ::munmap(const_cast<uint8_t *>(base), length);
+  if (length == 0)
+    return;
+  Mappings::get().remove(base);
+  ::munmap(const_cast<uint8_t *>(base), length);
+}
+
+void mezzo::forgetPages(ArrayRef<uint8_t> bytes) {
+  Mappings::get().forget(bytes);
 }
 
 /// The rules about what a file is, applied to the open descriptor, so that they
@@ -127,6 +179,7 @@ Expected<MappedFile> mezzo::mapDescriptor(int fd, StringRef path,
     return cannotOpen(path, errno);
   file.base = static_cast<const uint8_t *>(view);
   file.length = size;
+  Mappings::get().add(file.base, size);
   return file;
 }
 

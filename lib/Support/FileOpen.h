@@ -50,6 +50,12 @@ private:
   std::pair<uint64_t, uint64_t> id;
 };
 
+/// Drops the pages of mapped files that lie within `bytes` from memory; whoever
+/// reads them again gets them from the file again. Memory that is no MappedFile
+/// is left alone. For those who stream through a file larger than what they may
+/// keep.
+void forgetPages(llvm::ArrayRef<uint8_t> bytes);
+
 /// What a file must be in order to be opened.
 struct FileRules {
   /// Larger files are refused, in bytes.

@@ -4,6 +4,7 @@
 
 #include "lib/Layout/BoundLayout.h"
 #include "lib/Layout/Relayout.h"
+#include "lib/Support/FileOpen.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -47,6 +48,9 @@ public:
     view = copy;
   }
   ArrayRef<uint8_t> bytes() const { return view; }
+  /// Pages of the model's file that have been packed are not kept.
+  ~ConstantBytes() { forgetPages(view); }
+  ConstantBytes(const ConstantBytes &) = delete;
 
 private:
   ArrayRef<uint8_t> view;

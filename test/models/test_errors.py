@@ -1,28 +1,22 @@
 """Models that must be refused: one clear line each, exit code 1, no file left behind, little time and little memory."""
 
 import os
-import subprocess
 
 import pytest
 
 import build_models
 from builders.bad import BAD_MODELS
 from builders.bad_external import BYTES, external
+from measure import measure
 
 SECONDS = 2
 MEBIBYTES = 256
 
 
 def run(command):
-    """Exit code, lines of stderr, seconds of CPU (the machine may be busy otherwise) and the largest memory in MiB."""
-    reader, writer = os.pipe()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=writer)
-    os.close(writer)
-    with open(reader, encoding="utf-8") as stream:
-        lines = stream.read().splitlines()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, lines, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    """Exit code, lines of stderr, seconds, and the largest memory in MiB."""
+    done = measure(command)
+    return done.code, done.stderr.splitlines(), done.cpu_seconds, done.peak_bytes / (1 << 20)
 
 
 def files(folder):
