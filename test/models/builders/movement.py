@@ -136,9 +136,9 @@ def slice_of(starts, ends, axes=None, steps=None):
     return build
 
 
-def python_slice(axis, start, stop, step, rank=2):
-    """The case in which both a static and a dynamic axis are cut so."""
-    sizes = [{"n": size, "m": 4} for size in (7, 1, 0, 30)]
+def python_slice(axis, start, stop, step):
+    """x[start:stop:step] along a dynamic axis."""
+    sizes = [{"n": size} for size in (7, 1, 30, 0)]
     return Case(slice_of([start], [stop], [axis], [step]), {"x": ["n", 9] if axis == 0 else [9, "n"]}, sizes)
 
 
@@ -314,3 +314,83 @@ SHAPES = {
 }
 
 MOVEMENT = {**CONCAT, **SPLIT, **SLICE, **DROPOUT, **SHAPES}
+
+# --- What only a run can find out: case, sizes that do not fit, part of the message -----------------------------------
+
+UNFIT = {
+    "concat": (
+        Case(concat(1), {"a": ["n", 2], "b": ["m", 4]}, [{"n": 3, "m": 3}]),
+        {"n": 3, "m": 2},
+        "node 'y' (Concat): sizes beside the axis differ",
+    ),
+    "concat-static": (
+        Case(concat(1), {"a": ["n", 2], "b": [3, 4]}, [{"n": 3}]),
+        {"n": 4},
+        "node 'y' (Concat): sizes beside the axis differ",
+    ),
+    "split-less": (
+        Case(split(2, 0, [2, 3]), {"x": ["n", 3]}, [{"n": 5}]),
+        {"n": 4},
+        "node 'split' (Split): the parts do not make up the axis",
+    ),
+    "split-more": (
+        Case(split(2, 0, [2, 3]), {"x": ["n", 3]}, [{"n": 5}]),
+        {"n": 500},
+        "node 'split' (Split): the parts do not make up the axis",
+    ),
+    "reshape": (
+        Case(lambda g, x: g.op("Reshape", x, ints(g, 2, 3), name="y"), {"x": ["n"]}, [{"n": 6}]),
+        {"n": 5},
+        "node 'y' (Reshape): the new shape has another number of elements",
+    ),
+    "reshape-to-nothing": (
+        Case(lambda g, x: g.op("Reshape", x, ints(g, 2, 3), name="y"), {"x": ["n"]}, [{"n": 6}]),
+        {"n": 0},
+        "node 'y' (Reshape): the new shape has another number of elements",
+    ),
+    "reshape-rest": (
+        Case(lambda g, x: g.op("Reshape", x, ints(g, -1, 3), name="y"), {"x": ["n"]}, [{"n": 6}]),
+        {"n": 7},
+        "node 'y' (Reshape): the new shape has another number of elements",
+    ),
+    "squeeze": (
+        Case(lambda g, x: g.op("Squeeze", x, ints(g, 0), name="y"), {"x": ["n", 4]}, [{"n": 1}]),
+        {"n": 2},
+        "node 'y' (Squeeze): the new shape has another number of elements",
+    ),
+    "broadcast": (
+        Case(lambda g, a, b: g.op("Add", a, b, name="y"), {"a": ["n", 2], "b": ["m", 2]}, [{"n": 3, "m": 3}]),
+        {"n": 3, "m": 4},
+        "node 'y' (Add): sizes that must be equal differ",
+    ),
+    "expand": (
+        Case(lambda g, x: g.op("Expand", x, ints(g, 3, 2), name="y"), {"x": ["n", 2]}, [{"n": 3}]),
+        {"n": 2},
+        "node 'y' (Expand): sizes that must be equal differ",
+    ),
+    "product": (
+        Case(lambda g, a, b: g.op("MatMul", a, b, name="y"), {"a": [2, "k"], "b": ["l", 3]}, [{"k": 4, "l": 4}]),
+        {"k": 4, "l": 5},
+        "node 'y' (MatMul)",
+    ),
+    "gather": (
+        Case(lambda g, x: g.op("Gather", x, ints(g, 0, 2), name="y", axis=0), {"x": ["n", 2]}, [{"n": 3}]),
+        {"n": 2},
+        "node 'y' (Gather): an index is out of range",
+    ),
+    "gather-nothing": (
+        Case(lambda g, x: g.op("Gather", x, ints(g, 0), name="y", axis=0), {"x": ["n", 2]}, [{"n": 3}]),
+        {"n": 0},
+        "node 'y' (Gather): an index is out of range",
+    ),
+    "division": (
+        Case(lambda g, x: g.op("Div", x, size_of(g, x, 0), name="y"), {"x": ["n", 2]}, [{"n": 3}], np.int64),
+        {"n": 0},
+        None,  # no element is divided
+    ),
+    "range-in-the-wrong-order": (
+        Case(lambda g, x: g.op("Range", size_of(g, x, 0), scalar(g, 3), scalar(g, 1), name="y"), {"x": ["n"]}, [{"n": 1}]),
+        {"n": 5},
+        None,  # no element
+    ),
+}
