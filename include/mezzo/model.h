@@ -1,5 +1,4 @@
-/*===-- model.h - The C ABI of a compiled model
------------------------------===*\
+/*===-- model.h - The C ABI of a compiled model ---------------------------===*\
 |*                                                                            *|
 |* A compiled model is a shared object that exports one function,             *|
 |*                                                                            *|

@@ -68,8 +68,10 @@ int64_t place(MutableArrayRef<Buffer> buffers) {
   SmallVector<Buffer *> order;
   for (Buffer &buffer : buffers)
     order.push_back(&buffer);
-  llvm::stable_sort(order,
-                    [](Buffer *a, Buffer *b) { return a->bytes > b->bytes; });
+  // Equals in the order they lie in: the plan must not depend on the sort.
+  llvm::sort(order, [](Buffer *a, Buffer *b) {
+    return a->bytes != b->bytes ? a->bytes > b->bytes : a < b;
+  });
   int64_t total = 0;
   SmallVector<Buffer *> placed; // in order of offset
   for (Buffer *buffer : order) {

@@ -335,8 +335,7 @@ Expected<MatmulTimes> MatmulRunner::run() {
   {
     // What is mapped stays when its name goes, so nothing is left behind by a
     // measurement that is interrupted.
-    auto remove = llvm::make_scope_exit(
-        [&] { llvm::sys::fs::remove_directories(folder); });
+    llvm::scope_exit remove([&] { llvm::sys::fs::remove_directories(folder); });
     if (Error error = compile())
       return std::move(error);
     if (Error error = openCopies())

@@ -17,7 +17,7 @@ static StringRef cType(StringRef dtype) {
   return llvm::StringSwitch<StringRef>(dtype)
       .Case("f32", "float")
       .Case("f64", "double")
-      .Cases("f16", "bf16", "uint16_t")
+      .Cases({"f16", "bf16"}, "uint16_t")
       .Case("bool", "uint8_t")
       .Case("i8", "int8_t")
       .Case("i16", "int16_t")
