@@ -238,7 +238,8 @@ typedef struct mezzo_layout mezzo_layout;
 
 /** The tensor a layout is applied to: an axis is a letter, n (row), g (group),
     k (column); its size is at the same place of `sizes`. Codes are listed in
-    row-major order of these axes, one per byte. */
+    row-major order of these axes, one per byte. For a layout with groups, "nk"
+    means one group that holds all of k. */
 typedef struct mezzo_extents {
   const char *axes; /**< "nk" or "ngk" */
   const int64_t *sizes;

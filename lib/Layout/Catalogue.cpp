@@ -2,6 +2,7 @@
 
 #include "lib/Layout/Catalogue.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace llvm;
 using namespace mezzo;
@@ -195,4 +196,37 @@ Expected<Layout> mezzo::layoutByName(StringRef nameOrText) {
                                "'; use a text such as \"bit=[b:4, k:2], "
                                "line=[k@2:*], tile=[n:*]\" or one of " +
                                known);
+}
+
+//===----------------------------------------------------------------------===//
+// What is often left unsaid
+//===----------------------------------------------------------------------===//
+
+unsigned mezzo::codeBits(const Layout &layout) {
+  for (const CatalogueEntry &entry : catalogue())
+    if (entry.layout == layout)
+      return entry.bits;
+  if (layout.positional() != 2)
+    return Log2_32_Ceil(layout.positional());
+  int64_t bits = 0;
+  for (const Piece &piece : layout.pieces()) {
+    int64_t begin = 0, covered = coverage(piece, 'b');
+    if (covered == Condition::Unbounded)
+      return 0;
+    for (const Condition &condition : piece.conditions)
+      if (condition.axis == 'b' && condition.stride == 1)
+        begin = std::max(begin, condition.lower);
+    bits = std::max(bits, begin + covered);
+  }
+  return bits <= 8 ? unsigned(bits) : 0;
+}
+
+Extents mezzo::matrixExtents(const Layout &layout, int64_t rows, int64_t groups,
+                             int64_t columns, unsigned bits) {
+  Extents extents{{'n', rows}};
+  if (groups != 1 || layout.mentions('g'))
+    extents.push_back({'g', groups});
+  extents.push_back({'k', columns});
+  extents.push_back({'b', bits});
+  return extents;
 }

@@ -70,6 +70,17 @@ struct CatalogueEntry {
 };
 std::vector<CatalogueEntry> catalogue();
 
+/// How many bits a code has, as far as a layout tells: what the catalogue says
+/// of it, else the highest bit that some piece places, else what a digit to the
+/// layout's base needs. 0 where b is written `*`.
+unsigned codeBits(const Layout &layout);
+
+/// The extents of a matrix of codes [rows, groups, columns] under a layout:
+/// what `bind` wants. Where the layout has no axis g and there is one group, as
+/// for a plain matrix [rows, columns], g is left out.
+Extents matrixExtents(const Layout &layout, int64_t rows, int64_t groups,
+                      int64_t columns, unsigned bits);
+
 } // namespace mezzo
 
 #endif // MEZZO_LIB_LAYOUT_CATALOGUE_H

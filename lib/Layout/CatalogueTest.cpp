@@ -168,4 +168,28 @@ TEST(Catalogue, FiveTritsAreANumber) {
   EXPECT_EQ(bytes, (std::vector<uint8_t>{2 + 3 + 2 * 27 + 81, 2 * 3}));
 }
 
+TEST(Catalogue, TellsTheBitsOfACode) {
+  for (const CatalogueEntry &entry : catalogue())
+    EXPECT_EQ(codeBits(entry.layout), entry.bits) << entry.name;
+  auto bits = [](StringRef text) {
+    return codeBits(cantFail(Layout::parse(text)));
+  };
+  EXPECT_EQ(bits("bit=[b:3, n:*], line=[k:*]"), 3u);
+  EXPECT_EQ(bits("b<2: bit=[b:2], x(2)=[], y=[k:*, n:*];"
+                 "b>=2: bit=[b:3], x(2)=1+[], y=[k:*, n:*]"),
+            5u);
+  EXPECT_EQ(bits("byte=radix 5 [k:3], line=[k@3:*], tile=[n:*]"), 3u);
+  EXPECT_EQ(bits("stream=[b:*, k:*, n:*]"), 0u);
+}
+
+TEST(Catalogue, APlainMatrixIsOneGroup) {
+  using E = Extents;
+  EXPECT_EQ(matrixExtents(flat(4), 3, 1, 5, 4),
+            (E{{'n', 3}, {'k', 5}, {'b', 4}}));
+  EXPECT_EQ(matrixExtents(panel(4), 3, 1, 5, 4),
+            (E{{'n', 3}, {'g', 1}, {'k', 5}, {'b', 4}}));
+  EXPECT_EQ(matrixExtents(flat(4), 3, 2, 5, 4),
+            (E{{'n', 3}, {'g', 2}, {'k', 5}, {'b', 4}}));
+}
+
 } // namespace

@@ -7,7 +7,7 @@
 #include "lib/Layout/Picture.h"
 #include "lib/Layout/Relayout.h"
 
-#include "llvm/Support/MathExtras.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace mezzo;
 using namespace mezzo::capi;
@@ -15,25 +15,6 @@ using llvm::Error;
 using llvm::Expected;
 
 namespace {
-
-/// How many bits a code has, as far as the digits of a layout tell: the highest
-/// bit that some piece places, or what a digit to the layout's base needs. 0
-/// where b is written `*`.
-unsigned bitsOf(const Layout &layout) {
-  if (layout.positional() != 2)
-    return llvm::Log2_32_Ceil(layout.positional());
-  int64_t bits = 0;
-  for (const Piece &piece : layout.pieces()) {
-    int64_t begin = 0, covered = coverage(piece, 'b');
-    if (covered == Condition::Unbounded)
-      return 0;
-    for (const Condition &condition : piece.conditions)
-      if (condition.axis == 'b' && condition.stride == 1)
-        begin = std::max(begin, condition.lower);
-    bits = std::max(bits, begin + covered);
-  }
-  return bits <= 8 ? unsigned(bits) : 0;
-}
 
 Expected<BoundLayout> bind(const mezzo_layout &layout,
                            const mezzo_extents &given) {
@@ -51,16 +32,15 @@ Expected<BoundLayout> bind(const mezzo_layout &layout,
   if (axes != "nk" && axes != "ngk")
     return llvm::createStringError("a tensor with the axes '" + axes +
                                    "': use 'nk' or 'ngk'");
-  Extents extents;
-  for (auto [index, axis] : llvm::enumerate(axes)) {
+  for (auto [index, axis] : llvm::enumerate(axes))
     if (given.sizes[index] <= 0)
       return llvm::createStringError(
           "axis " + llvm::Twine(axis) + " has size " +
           llvm::Twine(given.sizes[index]) + ": sizes must be positive");
-    extents.push_back({axis, given.sizes[index]});
-  }
-  extents.push_back({'b', bits});
-  return layout.value.bind(extents);
+  bool grouped = axes.size() == 3;
+  return layout.value.bind(matrixExtents(layout.value, given.sizes[0],
+                                         grouped ? given.sizes[1] : 1,
+                                         given.sizes[grouped ? 2 : 1], bits));
 }
 
 /// Binds, and checks that the two buffers have the sizes of the tensor. A
@@ -100,10 +80,7 @@ int32_t mezzo_layout_parse(const char *nameOrText, mezzo_layout **layout) {
     Expected<Layout> parsed = layoutByName(nameOrText);
     if (!parsed)
       return parsed.takeError();
-    unsigned bits = bitsOf(*parsed);
-    for (const CatalogueEntry &entry : catalogue())
-      if (entry.layout == *parsed)
-        bits = entry.bits;
+    unsigned bits = codeBits(*parsed);
     std::string text = parsed->str();
     *layout = new mezzo_layout{std::move(*parsed), std::move(text), bits};
     return Error::success();

@@ -28,11 +28,13 @@ static cl::OptionCategory ofLayout("Options of a layout");
 static cl::opt<int64_t> n("n", cl::desc("rows of the matrix"), cl::init(64),
                           cl::cat(ofLayout), cl::sub(command));
 static cl::opt<int64_t> k("k",
-                          cl::desc("columns of the matrix (of a group, where "
-                                   "the layout has groups)"),
+                          cl::desc("columns of the matrix, or of each of its "
+                                   "groups"),
                           cl::init(64), cl::cat(ofLayout), cl::sub(command));
-static cl::opt<int64_t> g("g", cl::desc("groups"), cl::init(2),
-                          cl::cat(ofLayout), cl::sub(command));
+static cl::opt<int64_t> g("g",
+                          cl::desc("groups, where the layout has them "
+                                   "(default: one that holds all of k)"),
+                          cl::init(1), cl::cat(ofLayout), cl::sub(command));
 static cl::opt<int64_t> bits("bits",
                              cl::desc("bits of a code (default: as many as "
                                       "the layout places)"),
@@ -44,36 +46,22 @@ static cl::opt<unsigned> show("show",
 
 namespace {
 
-/// Bits of the codes that a layout was written for: what the catalogue says, or
-/// what the digits of b can tell apart, in a layout of one piece.
-int64_t codeBits(StringRef name, const Layout &layout) {
-  if (bits)
-    return bits;
-  for (const CatalogueEntry &entry : catalogue())
-    if (name.trim() == entry.name)
-      return entry.bits;
-  int64_t covered = coverage(layout.pieces().front(), 'b');
-  return layout.pieces().size() == 1 && covered != Condition::Unbounded
-             ? covered
-             : 0;
-}
-
 Error explainLayout(StringRef name) {
   llvm::Expected<Layout> layout = layoutByName(name);
   if (!layout)
     return layout.takeError();
-  int64_t width = codeBits(name, *layout);
-  if (width < 1)
+  int64_t width = bits ? int64_t(bits) : codeBits(*layout);
+  if (width == 0)
     return llvm::createStringError("the layout does not say how many bits a "
                                    "code has: give --bits, such as --bits=4");
+  if (width < 1 || width > 8)
+    return llvm::createStringError("codes of " + llvm::Twine(width) +
+                                   " bits: a code has 1 to 8");
   if (n < 1 || k < 1 || g < 1)
     return llvm::createStringError("--n, --k and --g are at least 1");
-  Extents extents{{'n', n}};
-  if (layout->mentions('g'))
-    extents.push_back({'g', g});
-  extents.push_back({'k', k});
-  if (layout->positional() == 2)
-    extents.push_back({'b', width});
+  if (g != 1 && !layout->mentions('g'))
+    return llvm::createStringError("the layout has no groups: leave --g out");
+  Extents extents = matrixExtents(*layout, n, g, k, width);
   llvm::Expected<BoundLayout> bound = layout->bind(extents);
   if (!bound)
     return bound.takeError();
