@@ -4,6 +4,7 @@
 
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/Signals.h"
 
 #include <mutex>
 #include <utility>
@@ -31,6 +32,9 @@ public:
     std::lock_guard<std::mutex> lock(mutex());
     if (--count() == 0) {
       llvm::remove_fatal_error_handler();
+      // Temporary files have brought handlers of their own that remove them:
+      // the last to come is the first to go.
+      llvm::sys::unregisterHandlers();
       llvm::CrashRecoveryContext::Disable();
     }
   }
