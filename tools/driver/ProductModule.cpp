@@ -42,15 +42,29 @@ static ElementsAttr floatResource(OpBuilder &builder, StringRef name,
   return resource<float>(name, values, shape, builder.getF32Type());
 }
 
+/// What kernels cannot multiply by yet, and what can be used instead.
+static llvm::Error checkSupported(const QuantSpec &spec) {
+  if (!spec.format.isInteger())
+    return llvm::createStringError(
+        "products with weights of " + spec.str() +
+        " are not supported yet, only those with integer codes: use int" +
+        std::to_string(spec.format.bits()) + ", for example");
+  if (spec.offset.kind != OffsetSpec::Kind::Minimum)
+    return llvm::Error::success();
+  QuantSpec instead = spec;
+  instead.offset = {OffsetSpec::Kind::IntegerZero, spec.format, {}, {}};
+  return llvm::createStringError(
+      "products with weights of " + spec.str() +
+      ", which have minima, are not supported yet: use a zero point, " +
+      instead.str());
+}
+
 /// The quantized weight of a product, its codes packed along K as in ONNX.
 static llvm::Expected<WeightOp>
 makeWeight(OpBuilder &builder, const QuantizedMatrix &w, StringRef name) {
   const Format &format = w.spec.format;
-  if (!w.minima.empty() || format.kind() == Format::Kind::Codebook ||
-      format.isFloat())
-    return llvm::createStringError("a product with weights of " + w.spec.str() +
-                                   " is not supported yet: use an integer "
-                                   "format, with or without a zero point");
+  if (llvm::Error error = checkSupported(w.spec))
+    return std::move(error);
   std::string bits = std::to_string(format.bits());
   std::string text =
       "flat=[b:" + bits + ", k:" + std::to_string(w.cols) + ", n:*]";
