@@ -69,7 +69,10 @@ void mezzo::buildLowerPipeline(OpPassManager &manager,
   manager.addPass(createLoopInvariantCodeMotionPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
-  manager.addPass(arith::createArithExpandOpsPass());
+  // Rounding to bf16 would call a library that a model does not bring.
+  arith::ArithExpandOpsPassOptions expansion;
+  expansion.includeBf16 = true;
+  manager.addPass(arith::createArithExpandOpsPass(expansion));
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createLowerToLLVM());
