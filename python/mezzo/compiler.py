@@ -1,21 +1,17 @@
 """Compiling models, and showing what becomes of them."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from mezzo import _mezzo
-from mezzo._mezzo import Error, InternalError
+from mezzo import _child
+from mezzo._checks import integer, text, text_or_none
 
 _SEVERITIES = ("error", "warning", "remark")
 
 
 class Message(NamedTuple):
-    """What the compiler had to say about a compilation that succeeded."""
+    """What the compiler had to say about something that succeeded."""
 
     severity: str  # "warning" or "remark"
     text: str
@@ -24,13 +20,13 @@ class Message(NamedTuple):
 class Trace(dict[str, str]):
     """The text of a model after each stage, by the stage's name. `print` shows them all."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(f"----- {stage} -----\n{text}" for stage, text in self.items())
 
 
 def compile(
-    model: str | os.PathLike,
-    output: str | os.PathLike,
+    model: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     *,
     target: str = "native",
     compute: str | None = None,
@@ -55,18 +51,20 @@ def compile(
     verify_inputs: check the tensors of every run.
     prefix: of the exported symbol; None: from the name of the output.
     strategy, tile: force the choice for all products, for experiments; results do not depend on them.
-    in_process: compile in this process, which saves the start of another; but a bug of the compiler may then end it.
+    in_process: compile in this process rather than in a child, which saves half a second; but then a bug of the compiler
+        may end this process.
 
     Returns warnings and remarks. Errors: `mezzo.Error` with all that is wrong with the model, one per line; no file is left.
-    `mezzo.InternalError` for a bug of the compiler.
+    `mezzo.InternalError` for a bug of the compiler, and where the child process died.
     """
-    options = dict(target=target, compute=compute, strategy=strategy, tile=tile, prefix=prefix, weights=weights)
-    options |= dict(dims=dict(dims or {}), shapes=_lists(shapes), strict_dq=strict_dq, no_verify=not verify_inputs)
-    return messages(_call("compile", in_process, os.fspath(model), os.fspath(output), options))
+    options = _options(target, compute, dims, shapes, strict_dq, strategy, tile)
+    options |= dict(prefix=text_or_none(prefix, "prefix"), weights=text(weights, "weights"), no_verify=not verify_inputs)
+    (said,) = _child.call([("compile", (_path(model), _path(output), options))], in_process)
+    return messages(said)
 
 
 def trace(
-    model: str | os.PathLike,
+    model: str | os.PathLike[str],
     stages: Sequence[str] = ("mezzo", "tile", "llvm", "asm"),
     *,
     target: str = "native",
@@ -86,50 +84,42 @@ def trace(
     stages: "mezzo" (one form for everything quantized) and "tile" (kernels) are MLIR, "llvm" is LLVM IR, "asm" assembly.
     Other arguments and errors as in `compile`. Each stage is compiled to anew.
     """
-    options = dict(target=target, compute=compute, strategy=strategy, tile=tile, strict_dq=strict_dq)
-    options |= dict(dims=dict(dims or {}), shapes=_lists(shapes))
-    return Trace((stage, _call("emit_text", in_process, os.fspath(model), stage, options)) for stage in stages)
+    if isinstance(stages, str):
+        raise TypeError("stages is a string: pass a list of names")
+    stages = [text(stage, "a stage") for stage in stages]
+    options = _options(target, compute, dims, shapes, strict_dq, strategy, tile)
+    texts = _child.call([("emit_text", (_path(model), stage, options)) for stage in stages], in_process)
+    return Trace(zip(stages, texts))
 
 
-def messages(pairs) -> list[Message]:
+def messages(pairs: Sequence[tuple[int, str]]) -> list[Message]:
     """What the module returns, for people."""
     return [Message(_SEVERITIES[severity], text) for severity, text in pairs]
 
 
-def _lists(shapes):
-    return {name: list(shape) for name, shape in (shapes or {}).items()}
+def _path(path: str | os.PathLike[str]) -> str:
+    return os.fsdecode(path)
 
 
-def _call(function: str, in_process: bool, *arguments):
-    """Calls a function of the module, here or in a child process."""
-    if in_process:
-        return getattr(_mezzo, function)(*arguments)
-    # The child must find this package wherever we did, and nothing in the current folder.
-    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
-    child = subprocess.run(
-        [sys.executable, "-m", "mezzo._worker"],
-        input=json.dumps({"function": function, "arguments": arguments}),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1", "PYTHONIOENCODING": "utf-8"},
+def _options(
+    target: str,
+    compute: str | None,
+    dims: Mapping[str, int] | None,
+    shapes: Mapping[str, Sequence[int]] | None,
+    strict_dq: bool,
+    strategy: str | None,
+    tile: str | None,
+) -> dict[str, Any]:
+    """The options that all compilations share, in types that JSON has: NumPy's integers are none."""
+    return dict(
+        target=text(target, "target"),
+        compute=text_or_none(compute, "compute"),
+        strategy=text_or_none(strategy, "strategy"),
+        tile=text_or_none(tile, "tile"),
+        dims={text(name, "a key of dims"): integer(size, f"dims['{name}']") for name, size in (dims or {}).items()},
+        shapes={
+            text(name, "a key of shapes"): [integer(size, f"a size in shapes['{name}']") for size in shape]
+            for name, shape in (shapes or {}).items()
+        },
+        strict_dq=bool(strict_dq),
     )
-    try:
-        answer = json.loads(child.stdout)
-    except json.JSONDecodeError:
-        raise InternalError(_how_it_died(child)) from None
-    if "error" in answer:
-        raise (InternalError if answer["internal"] else Error)(answer["error"])
-    return answer["result"]
-
-
-def _how_it_died(child) -> str:
-    status = child.returncode
-    try:
-        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-    except ValueError:
-        how = f"was ended by signal {-status}"
-    last = "\n".join(child.stderr.strip().splitlines()[-8:])
-    return f"the compiler {how}; this is a bug of mezzo, or memory ran out" + (f":\n{last}" if last else "")
