@@ -5,8 +5,10 @@
 #include "include/mezzo/model.h"
 
 #include <dlfcn.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <map>
 #include <mutex>
 
 using namespace mezzo::python;
@@ -17,6 +19,39 @@ namespace {
 /// type code, bits, shape.
 using Description = std::tuple<py::object, int, int, std::vector<int64_t>>;
 
+/// A way to write `path` under which the loader does not know another file.
+///
+/// The loader takes a name that it has met for the library it has loaded under
+/// it, even where the file has been replaced since: whoever compiles a model
+/// again, while a session still holds the old one, would go on with the old
+/// one. A name that is new to it makes it look at the file itself. So each
+/// replacement is called by one more "./" before its last part:
+///
+///     /a/model.so  -->  /a/./model.so  -->  /a/././model.so
+std::string nameForLoader(const std::string &path) {
+  struct Known {
+    dev_t device;
+    ino_t inode;
+    size_t replacements;
+  };
+  static std::mutex mutex;
+  static std::map<std::string, Known> all;
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0)
+    return path; // dlopen says what is wrong
+  std::lock_guard<std::mutex> lock(mutex);
+  auto [entry, isNew] =
+      all.try_emplace(path, Known{status.st_dev, status.st_ino, 0});
+  Known &known = entry->second;
+  if (known.device != status.st_dev || known.inode != status.st_ino)
+    known = {status.st_dev, status.st_ino, known.replacements + 1};
+  std::string name = path;
+  size_t last = name.rfind('/') + 1;
+  for (size_t i = 0; i < known.replacements; ++i)
+    name.insert(last, "./");
+  return name;
+}
+
 /// A loaded model. A context serves one run at a time, so there is a pool of
 /// them, and runs on several Python threads each take their own.
 class Model {
@@ -24,7 +59,7 @@ public:
   Model(const std::string &path, const std::string &symbol, py::object weights,
         int threads)
       : threads(threads), process(getpid()) {
-    handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    handle = dlopen(nameForLoader(path).c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!handle)
       throw UserError("cannot open '" + path + "': " + dlerror());
     try {
@@ -69,12 +104,13 @@ public:
           mezzo_dense(nullptr, code, bits, shape.size(), shape.data()));
 
     Lease context(*this);
+    int32_t status;
     {
       py::gil_scoped_release release;
-      context.status = mezzo_output_shapes(context.get(), in.data(), in.size(),
-                                           out.data(), out.size());
+      status = mezzo_output_shapes(context.get(), in.data(), in.size(),
+                                   out.data(), out.size());
     }
-    check(context.status);
+    check(status);
     py::list shapes;
     for (auto &description : outputs)
       shapes.append(py::tuple(py::cast(std::get<3>(description))));
@@ -88,10 +124,10 @@ public:
     }
     {
       py::gil_scoped_release release;
-      context.status = mezzo_run(context.get(), in.data(), in.size(),
-                                 out.data(), out.size());
+      status = mezzo_run(context.get(), in.data(), in.size(), out.data(),
+                         out.size());
     }
-    check(context.status);
+    check(status);
     return std::move(arrays);
   }
 
@@ -119,7 +155,6 @@ private:
       model.idle.push_back(context);
     }
     mezzo_context *get() const { return context; }
-    int32_t status = MEZZO_OK;
 
   private:
     Model &model;
