@@ -77,6 +77,7 @@ private:
 };
 
 void bindCompiler(py::module_ &module);
+void bindDLPack(py::module_ &module);
 void bindMatrix(py::module_ &module);
 void bindLayout(py::module_ &module);
 void bindModel(py::module_ &module);

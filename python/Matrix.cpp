@@ -73,7 +73,7 @@ Matrix quantize(py::object w, int64_t rows, int64_t cols,
 Matrix fromParts(const std::string &spec, int64_t rows, int64_t cols,
                  int64_t groupLength, py::object codes, py::object scales,
                  int offset, py::object offsets, py::object permutation,
-                 py::object codebook) {
+                 py::object codebook, int64_t nans) {
   if (rows < 1 || cols < 1 || groupLength < 1 || rows > INT64_MAX / cols)
     throw py::value_error("the extents of a matrix");
   mezzo_matrix_parts parts = MEZZO_MATRIX_PARTS_INIT;
@@ -81,6 +81,7 @@ Matrix fromParts(const std::string &spec, int64_t rows, int64_t cols,
   parts.cols = cols;
   parts.group_length = groupLength;
   parts.groups = (cols - 1) / groupLength + 1;
+  parts.nans = nans;
   int64_t scaleCount = rows * parts.groups;
   std::vector<Buffer> keep;
   keep.reserve(5);

@@ -50,6 +50,7 @@ PYBIND11_MODULE(_mezzo, module) {
   });
   module.def("library_path", &libraryPath);
   bindCompiler(module);
+  bindDLPack(module);
   bindMatrix(module);
   bindLayout(module);
   bindModel(module);

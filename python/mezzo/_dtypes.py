@@ -9,7 +9,7 @@ from mezzo._mezzo import Error
 try:
     import ml_dtypes
 except ImportError:  # it is needed for bfloat16 and the 8-bit floats only
-    ml_dtypes = None
+    ml_dtypes = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class ElementType:
         return np.dtype(f"u{self.bits // 8}")
 
 
-def _extended(name):
-    return np.dtype(getattr(ml_dtypes, name)) if ml_dtypes and hasattr(ml_dtypes, name) else None
+def _extended(name: str) -> np.dtype | None:
+    return np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else None
 
 
 _INT, _UINT, _FLOAT, _BFLOAT, _BOOL = 0, 1, 2, 4, 6
 
-_TYPES = {
+_TYPES: dict[str, ElementType] = {
     kind.name: kind
     for kind in [
         *(ElementType(f"i{n}", _INT, n, f"int{n}", np.dtype(f"int{n}")) for n in (8, 16, 32, 64)),
@@ -62,28 +62,6 @@ def element_type(name: str, tensor: str) -> ElementType:
     return kind
 
 
-# What f32 represents exactly.
-_WIDENS = {np.dtype("float32"), np.dtype("float16"), _extended("bfloat16")}
-
-
-def as_float32(array, what: str, rank: int | None = None) -> np.ndarray:
-    """`array` as C-contiguous float32: itself where it is that already, a copy where it is another float that float32
-    represents exactly. TypeError otherwise: rounding is for the caller to ask for."""
-    array = as_array(array, what)
-    if array.dtype not in _WIDENS:
-        raise TypeError(f"{what} has dtype {array.dtype}: pass {what}.astype(numpy.float32)")
-    if rank is not None and array.ndim != rank:
-        raise Error(f"{what} has {array.ndim} dimensions: pass an array with {rank}")
-    return np.ascontiguousarray(array, np.float32) if array.ndim else array.astype(np.float32)
-
-
-def as_array(value, what: str) -> np.ndarray:
-    """A NumPy array that shares the memory of `value`: an array, or a tensor on the CPU that speaks DLPack."""
-    if isinstance(value, np.ndarray):
-        return value
-    if hasattr(value, "__dlpack__"):
-        try:
-            return np.from_dlpack(value)
-        except (BufferError, RuntimeError, TypeError) as error:
-            raise TypeError(f"{what} cannot be read through DLPack: {error}") from error
-    raise TypeError(f"{what} is a {type(value).__name__}: pass a NumPy array, or a tensor that has __dlpack__")
+def dlpack_type(code: int, bits: int) -> ElementType | None:
+    """The type that DLPack numbers so, if NumPy arrays can have it here."""
+    return next((kind for kind in _TYPES.values() if (kind.code, kind.bits) == (code, bits) and kind.numpy), None)

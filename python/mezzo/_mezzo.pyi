@@ -1,9 +1,13 @@
 """The C interfaces of the compiler and of compiled models. Private: use the package `mezzo`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from typing_extensions import Buffer
+
+# NumPy says that its arrays have the buffer protocol from Python 3.12 on only.
+_Buffer = Buffer | np.ndarray[Any, Any]
 
 OFFSET_NONE: int
 OFFSET_ZERO: int
@@ -16,6 +20,16 @@ class Error(ValueError):
 class InternalError(RuntimeError):
     """A bug of the compiler."""
 
+class DLPack:
+    """A tensor taken over from a capsule of DLPack; read it through the buffer protocol, as unsigned integers."""
+
+    def __init__(self, capsule: Any, /) -> None: ...
+    @property
+    def code(self) -> int: ...
+    @property
+    def bits(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
 class Part:
     """An array of a matrix; read it through the buffer protocol, numpy.asarray(part)."""
 
@@ -24,7 +38,7 @@ class Part:
 class Matrix:
     @staticmethod
     def quantize(
-        w: Buffer, rows: int, cols: int, spec: str, rounding: str, precision: str, seed: int, /
+        w: _Buffer, rows: int, cols: int, spec: str, rounding: str, precision: str, seed: int, /
     ) -> Matrix: ...
     @staticmethod
     def from_parts(
@@ -32,12 +46,13 @@ class Matrix:
         rows: int,
         cols: int,
         group_length: int,
-        codes: Buffer,
-        scales: Buffer,
+        codes: _Buffer,
+        scales: _Buffer,
         offset: int,
-        offsets: Buffer | None,
-        permutation: Buffer | None,
-        codebook: Buffer | None,
+        offsets: _Buffer | None,
+        permutation: _Buffer | None,
+        codebook: _Buffer | None,
+        nans: int,
         /,
     ) -> Matrix: ...
     @property
@@ -66,8 +81,8 @@ class Matrix:
     def permutation(self) -> Part | None: ...
     @property
     def codebook(self) -> Part | None: ...
-    def values(self, out: Buffer, /) -> None: ...
-    def dequantize(self, out: Buffer, /) -> None: ...
+    def values(self, out: _Buffer, /) -> None: ...
+    def dequantize(self, out: _Buffer, /) -> None: ...
 
 class Layout:
     def __init__(self, name_or_text: str, /) -> None: ...
@@ -75,8 +90,8 @@ class Layout:
     @property
     def bits(self) -> int: ...
     def bytes(self, sizes: list[int], bits: int, /) -> int: ...
-    def pack(self, sizes: list[int], bits: int, codes: Buffer, bytes: Buffer, /) -> None: ...
-    def unpack(self, sizes: list[int], bits: int, bytes: Buffer, codes: Buffer, /) -> None: ...
+    def pack(self, sizes: list[int], bits: int, codes: _Buffer, bytes: _Buffer, /) -> None: ...
+    def unpack(self, sizes: list[int], bits: int, bytes: _Buffer, codes: _Buffer, /) -> None: ...
     def picture(self, sizes: list[int], bits: int, first_bits: int, /) -> str: ...
 
 class Model:
@@ -85,9 +100,9 @@ class Model:
     def signature(self) -> str: ...
     def run(
         self,
-        inputs: list[tuple[Buffer, int, int, tuple[int, ...]]],
-        outputs: list[tuple[None, int, int, list[int]]],
-        allocate: Callable[[list[tuple[int, ...]]], list[Buffer]],
+        inputs: Sequence[tuple[_Buffer, int, int, Sequence[int]]],
+        outputs: Sequence[tuple[None, int, int, Sequence[int]]],
+        allocate: Callable[[list[tuple[int, ...]]], Sequence[_Buffer]],
         /,
     ) -> list[Any]: ...
 
@@ -99,8 +114,8 @@ def compile(input: str, output: str, options: dict[str, Any], /) -> list[tuple[i
 def emit_text(input: str, stage: str, options: dict[str, Any], /) -> str: ...
 def run_passes(ir: str, pipeline: str, /) -> tuple[str, list[tuple[int, str]]]: ...
 def compile_linear(
-    matrix: Matrix, bias: Buffer | None, m: int, output: str, options: dict[str, Any], /
+    matrix: Matrix, bias: _Buffer | None, m: int, output: str, options: dict[str, Any], /
 ) -> list[tuple[int, str]]: ...
 def reference_linear(
-    compute: str, matrix: Matrix, bias: Buffer | None, x: Buffer, m: int, y: Buffer, /
+    compute: str, matrix: Matrix, bias: _Buffer | None, x: _Buffer, m: int, y: _Buffer, /
 ) -> None: ...

@@ -1,11 +1,13 @@
 """Layouts: where every bit of a packed matrix lies."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from mezzo import _mezzo
-from mezzo._dtypes import as_array
+from mezzo._arrays import Array, as_array, contiguous
+from mezzo._checks import integer, text
 
 
 def layout(name_or_text: str) -> "Layout":
@@ -26,10 +28,14 @@ def layout_names() -> list[str]:
 
 
 class Layout:
-    """Made by `layout`; immutable. Layouts are equal where their canonical forms are."""
+    """Made by `layout`; immutable. Layouts are equal where their canonical forms are.
+
+    The shape of a tensor of codes is (n, k) or (n, g, k). For a layout with a group axis, (n, k) means one group that holds
+    all of k.
+    """
 
     def __init__(self, name_or_text: str):
-        self._layout = _mezzo.Layout(name_or_text)
+        self._layout = _mezzo.Layout(text(name_or_text, "name_or_text"))
 
     @property
     def text(self) -> str:
@@ -46,14 +52,16 @@ class Layout:
         """How many bits a code has, or None where the layout fits any number."""
         return self._layout.bits or None
 
-    def nbytes(self, shape: tuple[int, ...], bits: int | None = None) -> int:
-        """Bytes of codes of this shape when packed, padding included."""
-        return self._layout.bytes(list(shape), bits or 0)
+    def nbytes(self, shape: Sequence[int], bits: int | None = None) -> int:
+        """Bytes of codes of this shape when packed, padding included.
 
-    def pack(self, codes, bits: int | None = None) -> np.ndarray:
-        """Packs codes[n, k], or codes[n, g, k] for layouts that know groups: raw fields, uint8.
+        bits: of a code, where the layout does not tell; so everywhere below.
+        """
+        return self._layout.bytes(*_extents(shape, bits))
 
-        bits: of a code, where the layout does not tell. Returns uint8 of `nbytes(codes.shape)` bytes; padding is zero.
+    def pack(self, codes: Array, bits: int | None = None) -> np.ndarray:
+        """Packs codes[n, k] or codes[n, g, k]: raw fields, uint8. Returns uint8 of `nbytes(codes.shape)` bytes, in which
+        padding is zero.
 
         Errors: `mezzo.Error` where the layout does not fit the shape, or a code needs more bits.
         """
@@ -61,35 +69,45 @@ class Layout:
         if codes.dtype != np.uint8:
             raise TypeError(f"codes have dtype {codes.dtype}: pass raw fields as uint8")
         out = np.empty(self.nbytes(codes.shape, bits), np.uint8)
-        self._layout.pack(list(codes.shape), bits or 0, np.ascontiguousarray(codes), out)
+        self._layout.pack(*_extents(codes.shape, bits), contiguous(codes, np.uint8), out)
         return out
 
-    def unpack(self, packed, shape: tuple[int, ...], bits: int | None = None) -> np.ndarray:
+    def unpack(self, packed: Array, shape: Sequence[int], bits: int | None = None) -> np.ndarray:
         """The inverse of `pack`: codes of this shape, uint8.
 
-        packed: a contiguous array of any dtype, or bytes, of `nbytes(shape)` bytes.
+        packed: an array of any dtype, or bytes, of `nbytes(shape)` bytes.
+
+        Errors: `mezzo.Error` where the number of bytes is another, or the layout does not fit the shape.
         """
-        if not isinstance(packed, (bytes, bytearray, memoryview)):
-            packed = np.ascontiguousarray(as_array(packed, "packed"))
-        size, wanted = memoryview(packed).nbytes, self.nbytes(shape, bits)
-        if size != wanted:
-            raise _mezzo.Error(f"packed has {size} bytes: codes of shape {list(shape)} take {wanted} in this layout")
+        packed = contiguous(as_array(packed, "packed"), None)
+        wanted = self.nbytes(shape, bits)
+        if packed.nbytes != wanted:
+            raise _mezzo.Error(
+                f"packed has {packed.nbytes} bytes: codes of shape {list(shape)} take {wanted} in this layout"
+            )
         codes = np.empty(shape, np.uint8)
-        self._layout.unpack(list(shape), bits or 0, packed, codes)
+        self._layout.unpack(*_extents(shape, bits), packed, codes)
         return codes
 
-    def picture(self, shape: tuple[int, ...], bits: int | None = None, first_bits: int = 64) -> str:
-        """A drawing of the first bits of codes of this shape: which bit of which code lies where."""
-        return self._layout.picture(list(shape), bits or 0, first_bits)
+    def picture(self, shape: Sequence[int], bits: int | None = None, first_bits: int = 64) -> str:
+        """A drawing of the first bits of codes of this shape: which bit of which code lies where, a box per byte."""
+        return self._layout.picture(*_extents(shape, bits), integer(first_bits, "first_bits"))
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self.canonical == other.canonical if isinstance(other, Layout) else NotImplemented
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.canonical)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["Layout"], tuple[str]]:
         return Layout, (self.text,)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"mezzo.layout({self.text!r})"
+
+
+def _extents(shape: Sequence[int], bits: int | None) -> tuple[list[int], int]:
+    """As the module wants them: 0 bits are those that the layout tells."""
+    if bits is not None and not 1 <= integer(bits, "bits") <= 8:
+        raise _mezzo.Error(f"codes of {bits} bits: a code has 1 to 8")
+    return [integer(size, "a size of the shape") for size in shape], 0 if bits is None else integer(bits, "bits")

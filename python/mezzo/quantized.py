@@ -1,12 +1,15 @@
 """Quantized weights: from floats to codes, scales and offsets, and back."""
 
 import hashlib
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from mezzo import _mezzo
-from mezzo._dtypes import as_array, as_float32
+from mezzo._arrays import Array, as_array, as_float32, contiguous
+from mezzo._checks import integer, text
 from mezzo._mezzo import Error
 
 
@@ -16,11 +19,11 @@ def canonical_spec(spec: str) -> str:
     The grammar is FORMAT[/GROUP][:SCALE[^SUPER]][+OFFSET]. Errors: `mezzo.Error` names the part that is wrong and what may
     stand there.
     """
-    return _mezzo.canonical_spec(spec)
+    return _mezzo.canonical_spec(text(spec, "spec"))
 
 
 def quantize(
-    w,
+    w: Array,
     spec: str,
     axis: int = 1,
     *,
@@ -30,24 +33,34 @@ def quantize(
 ) -> "QuantizedTensor":
     """Quantizes a matrix as `spec` says, with groups along `axis`.
 
-    w: a matrix of float32, or of float16 or bfloat16.
+    w: a matrix of float32, or of a narrower float, which is widened.
     spec: such as "int4/g128" (signed, 4 bits, one float32 scale per 128 columns), "uint4/g32:f16+zp", "ternary/t",
         "uint3/g64:f16+min", "nf4/g64".
     axis: along which products sum: 1 for W[N, K] of a @ W.T, 0 for W[K, N] of a @ W.
-    rounding: "nearest-even", "nearest-away", "half-up", "toward-zero", "stochastic", ...; `seed` is that of "stochastic".
+    rounding: "nearest-even", "nearest-away", "half-up", "toward-zero", "up", "down", "to-odd", "stochastic" or
+        "stochastic-equal"; `seed`, at least 0, is that of the last two.
     precision: the type that w / s is divided in: "f32", "f16" or "bf16".
 
-    A scale is the smallest one that clips nothing; a group of zeros has scale 1; NaN becomes the code nearest to zero and is
-    counted (`nans`).
+    A scale is the smallest one that clips nothing. (For ternary and odd1 it is the mean of |w|, as BitNet trains with
+    (arXiv:2402.17764); for e8m0 the power of two of OCP's MX, under which large elements saturate.) A group of zeros has
+    scale 1; NaN becomes the code nearest to zero and is counted (`nans`).
 
     Errors: `mezzo.Error` for a spec that cannot be read, a matrix that is empty or holds an infinity.
     """
     matrix = as_float32(w, "w", rank=2)
-    if axis not in (0, 1):
+    if matrix.size == 0:
+        raise Error(f"w has shape {list(matrix.shape)}: a matrix has at least one row and one column")
+    if axis not in (-2, -1, 0, 1):
         raise Error(f"axis {axis} of a matrix: use 0 or 1")
+    axis %= 2
     if axis == 0:
-        matrix = np.ascontiguousarray(matrix.T)
-    return QuantizedTensor(_mezzo.Matrix.quantize(matrix, *matrix.shape, spec, rounding, precision, seed), axis)
+        matrix = contiguous(matrix.T, np.float32)
+    seed = integer(seed, "seed")
+    if not 0 <= seed < 1 << 64:
+        raise Error(f"seed {seed}: use 0 to 2**64 - 1")
+    rows, cols = matrix.shape
+    how = (text(rounding, "rounding"), text(precision, "precision"), seed)
+    return QuantizedTensor(_mezzo.Matrix.quantize(matrix, rows, cols, text(spec, "spec"), *how), axis)
 
 
 class QuantizedTensor:
@@ -65,7 +78,17 @@ class QuantizedTensor:
         self._axis = axis
 
     @classmethod
-    def from_parts(cls, spec: str, codes, scales, offsets=None, *, permutation=None, codebook=None) -> "QuantizedTensor":
+    def from_parts(
+        cls,
+        spec: str,
+        codes: Array,
+        scales: Array,
+        offsets: Array | None = None,
+        *,
+        permutation: Array | None = None,
+        codebook: Array | None = None,
+        nans: int = 0,
+    ) -> "QuantizedTensor":
         """A matrix with given parts, as it comes out of another tool; they are copied.
 
         spec: what the parts are, such as "uint4/g32+zp".
@@ -75,37 +98,34 @@ class QuantizedTensor:
         permutation: [K] int32; column j of W meets column permutation[j] of a.
         codebook: [2**bits] or [N, 2**bits] float32, for specs of a code book.
 
+        nans: what the property of that name says.
+
         Errors: `mezzo.Error` where parts and spec disagree.
         """
-        canonical = _mezzo.canonical_spec(spec)
-        codes = np.ascontiguousarray(as_array(codes, "codes"))
+        canonical = canonical_spec(spec)
+        codes = contiguous(as_array(codes, "codes"), None)
         if codes.dtype != np.uint8 or codes.ndim != 2:
-            raise TypeError("codes are raw fields: pass a matrix of uint8")
+            raise TypeError(f"codes are {codes.dtype} with {codes.ndim} dimensions: pass raw fields, a matrix of uint8")
+        if codes.size == 0:
+            raise Error(f"codes have shape {list(codes.shape)}: a matrix has at least one row and one column")
         scales = as_float32(scales, "scales", rank=2)
         rows, cols = codes.shape
         length, kind = _mezzo.spec_parts(canonical, cols)
-        if (offsets is None) != (kind == _mezzo.OFFSET_NONE):
-            raise Error(f"the spec {canonical} " + ("needs offsets" if offsets is None else "has no offsets: pass None"))
-        groups = [("scales", scales)]
-        if kind != _mezzo.OFFSET_NONE:
-            offsets = as_array(offsets, "offsets")
-            if kind == _mezzo.OFFSET_ZERO:
-                if not np.issubdtype(offsets.dtype, np.integer):
-                    raise TypeError(f"offsets have dtype {offsets.dtype}: the zero points of {canonical} are integers")
-                offsets = np.ascontiguousarray(offsets, np.int32)
-            else:
-                offsets = as_float32(offsets, "offsets")
-            groups.append(("offsets", offsets))
+        offsets = _offsets(canonical, kind, offsets)
         wanted = (rows, -(-cols // max(length, 1)))
-        for what, array in groups:
-            if array.shape != wanted:
+        for what, array in (("scales", scales), ("offsets", offsets)):
+            if array is not None and array.shape != wanted:
                 raise Error(f"{what} have shape {list(array.shape)}: {canonical} of {rows} x {cols} needs {list(wanted)}")
         if permutation is not None:
-            permutation = np.ascontiguousarray(permutation, np.int32)
+            permutation = _integers(permutation, "permutation")
+            if permutation.shape != (cols,):
+                raise Error(f"the permutation has shape {list(permutation.shape)}: {cols} columns need [{cols}]")
         if codebook is not None:
             codebook = as_float32(codebook, "codebook").ravel()
         return cls(
-            _mezzo.Matrix.from_parts(canonical, rows, cols, length, codes, scales, kind, offsets, permutation, codebook)
+            _mezzo.Matrix.from_parts(
+                canonical, rows, cols, length, codes, scales, kind, offsets, permutation, codebook, nans
+            )
         )
 
     @property
@@ -120,6 +140,7 @@ class QuantizedTensor:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """[N, K], or [K, N] with axis 0."""
         return self._turn((self._matrix.rows, self._matrix.cols))
 
     @property
@@ -198,23 +219,44 @@ class QuantizedTensor:
                 hash.update(part)
         return hash.hexdigest()
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable, tuple]:
         upright = self if self._axis == 1 else self.T
-        keywords = {"permutation": self.permutation, "codebook": self.codebook}
+        keywords = {"permutation": self.permutation, "codebook": self.codebook, "nans": self.nans}
         return _restore, (self.spec, upright.codes, upright.scales, upright.offsets, keywords, self._axis)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         rows, cols = self.shape
         return f"<mezzo.QuantizedTensor {self.spec} [{rows}, {cols}], {self.bits_per_weight:.4g} bits per weight>"
 
-    def _turn(self, value):
+    def _turn(self, value: Any) -> Any:
+        """A shape, or an array, as `axis` has it."""
         return value if self._axis == 1 else value[::-1] if isinstance(value, tuple) else value.T
 
-    def _view(self, part):
+    def _view(self, part: _mezzo.Part) -> np.ndarray:
         return self._turn(np.asarray(part))
 
 
-def _restore(spec, codes, scales, offsets, keywords, axis):
+def _integers(value: Array, what: str) -> np.ndarray:
+    """As int32, where that loses nothing."""
+    array = as_array(value, what)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{what} has dtype {array.dtype}: pass integers")
+    narrow = contiguous(array, np.int32)
+    if not np.array_equal(narrow, array):
+        raise Error(f"{what} has integers that do not fit int32")
+    return narrow
+
+
+def _offsets(spec: str, kind: int, offsets: Array | None) -> np.ndarray | None:
+    """Offsets in the type that the module wants, `kind` being what the spec says they are."""
+    if (offsets is None) != (kind == _mezzo.OFFSET_NONE):
+        raise Error(f"the spec {spec} " + ("needs offsets" if offsets is None else "has no offsets: pass None"))
+    if offsets is None:
+        return None
+    return _integers(offsets, "offsets") if kind == _mezzo.OFFSET_ZERO else as_float32(offsets, "offsets")
+
+
+def _restore(spec: str, codes: Array, scales: Array, offsets: Array | None, keywords: dict, axis: int) -> QuantizedTensor:
+    """What pickle calls."""
     tensor = QuantizedTensor.from_parts(spec, codes, scales, offsets, **keywords)
     return tensor if axis == 1 else tensor.T
-

@@ -4,11 +4,14 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mezzo import _mezzo
-from mezzo._dtypes import ElementType, as_array, element_type
+from mezzo._arrays import Array, as_array
+from mezzo._checks import integer
+from mezzo._dtypes import ElementType, element_type
 from mezzo._elf import api_symbol
 from mezzo._mezzo import Error
 
@@ -29,7 +32,7 @@ class NodeArg:
 class _Tensor:
     """A tensor of the signature, with its element type at hand."""
 
-    def __init__(self, entry: dict):
+    def __init__(self, entry: dict[str, Any]):
         self.name: str = entry["name"]
         self.kind: ElementType = element_type(entry["dtype"], self.name)
         self.dims: list[int | str] = entry["dims"]
@@ -37,14 +40,16 @@ class _Tensor:
     def argument(self) -> NodeArg:
         return NodeArg(self.name, f"tensor({self.kind.onnx})", [None if dim == "?" else dim for dim in self.dims])
 
-    def describe(self, array, sizes: dict[str, tuple[int, str]]):
-        """What the model is passed for `array`: (buffer, type code, bits, shape), nothing copied.
+    def describe(
+        self, value: Array, sizes: dict[str, tuple[int, str]]
+    ) -> tuple[np.ndarray, int, int, tuple[int, ...]]:
+        """What the model is passed for `value`: (buffer, type code, bits, shape), nothing copied.
 
         TypeError: no array, another dtype, not contiguous. Error: another rank or shape. `sizes` remembers the size of
         every named dimension, and who said so.
         """
         what = f"input '{self.name}'"
-        array = as_array(array, what)
+        array = as_array(value, what)
         if array.dtype != self.kind.numpy:
             raise TypeError(
                 f"{what} has dtype {array.dtype}, the model was compiled for {self.kind.numpy}: "
@@ -57,7 +62,7 @@ class _Tensor:
         self._check_shape(what, array.shape, sizes)
         return array.view(self.kind.storage), self.kind.code, self.kind.bits, array.shape
 
-    def _check_shape(self, what, shape, sizes):
+    def _check_shape(self, what: str, shape: tuple[int, ...], sizes: dict[str, tuple[int, str]]) -> None:
         wanted = "[" + ", ".join(map(str, self.dims)) + "]"
         if len(shape) != len(self.dims):
             raise Error(f"{what} has {len(shape)} dimensions, the model has {len(self.dims)} {wanted}: reshape the array")
@@ -94,9 +99,16 @@ class InferenceSession:
     Errors: `mezzo.Error` where the file is no compiled model, needs features that the CPU lacks, or lost its weights.
     """
 
-    def __init__(self, path: str | os.PathLike, *, threads: int = 0, weights: str | os.PathLike | None = None):
-        path = os.path.abspath(os.fspath(path))
-        self._model = _mezzo.Model(path, api_symbol(path), None if weights is None else os.fspath(weights), int(threads))
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        threads: int = 0,
+        weights: str | os.PathLike[str] | None = None,
+    ):
+        path = os.path.abspath(os.fsdecode(path))
+        beside = None if weights is None else os.fsdecode(weights)
+        self._model = _mezzo.Model(path, api_symbol(path), beside, integer(threads, "threads"))
         self._signature = json.loads(self._model.signature)
         self._inputs = [_Tensor(entry) for entry in self._signature["inputs"]]
         self._outputs = [_Tensor(entry) for entry in self._signature["outputs"]]
@@ -110,15 +122,16 @@ class InferenceSession:
         """The outputs, in the model's order."""
         return [tensor.argument() for tensor in self._outputs]
 
-    def get_modelmeta(self) -> dict:
+    def get_modelmeta(self) -> dict[str, str]:
         """How the model was made: "tool", "target", "compute", "source_sha256"."""
         return {key: value for key, value in self._signature.items() if key not in ("inputs", "outputs")}
 
-    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """Computes the outputs called `output_names` (None: all), in that order, as new arrays.
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Array]) -> list[np.ndarray]:
+        """Computes the outputs called `output_names` (None, or none of them: all), in that order, as new arrays.
 
-        `input_feed` has an array for every input, by name: C-contiguous, of the input's dtype and shape. It is read in
-        place. bfloat16 and 8-bit floats are those of the package ml_dtypes.
+        `input_feed` has an array for every input, by name: NumPy's, or one of another library that speaks DLPack;
+        C-contiguous, of the input's dtype and shape. It is read in place. bfloat16 and 8-bit floats are those of the
+        package ml_dtypes.
 
         Errors: TypeError where something is no array, has another dtype or is not contiguous; `mezzo.Error` for an input
         that is missing or unknown, an unknown output, and other shapes than the model's.
@@ -137,30 +150,30 @@ class InferenceSession:
 
         results: list[np.ndarray] = []
 
-        def allocate(shapes):
+        def allocate(shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
             results.extend(np.empty(shape, tensor.kind.numpy) for shape, tensor in zip(shapes, self._outputs))
             return [array.view(tensor.kind.storage) for array, tensor in zip(results, self._outputs)]
 
         self._model.run(described, self._templates, allocate)
         return [results[index] for index in chosen]
 
-    def _choose(self, output_names):
-        if output_names is None:
-            return range(len(self._outputs))
+    def _choose(self, output_names: Sequence[str] | None) -> Sequence[int]:
         if isinstance(output_names, str):
             raise TypeError("output_names is a string: pass a list of names, or None for all outputs")
+        if not output_names:
+            return range(len(self._outputs))
         index = {tensor.name: i for i, tensor in enumerate(self._outputs)}
         for name in output_names:
             if name not in index:
                 raise Error(f"the model has no output '{name}': its outputs are {_names(self._outputs)}")
         return [index[name] for name in output_names]
 
-    def __repr__(self):
-        def show(tensors):
+    def __repr__(self) -> str:
+        def show(tensors: list[_Tensor]) -> str:
             return ", ".join(f"{t.name}: {t.kind.name}{t.dims}" for t in tensors)
 
         return f"<mezzo.InferenceSession ({show(self._inputs)}) -> ({show(self._outputs)})>"
 
 
-def _names(tensors):
+def _names(tensors: list[_Tensor]) -> str:
     return ", ".join(f"'{tensor.name}'" for tensor in tensors) or "none"
