@@ -21,7 +21,7 @@ int main(void) {
     fprintf(stderr, "%s\n", mezzo_last_error(api));
     return 1;
   }
-  printf("from C: y[0..3] = %g %g %g %g\n", y[0], y[1], y[2], y[3]);
+  printf("y[0..3] = %.9g %.9g %.9g %.9g\n", y[0], y[1], y[2], y[3]);
   mezzo_context_destroy(context);
   mezzo_model_close(model);
   free(x);
