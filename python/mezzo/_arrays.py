@@ -63,8 +63,8 @@ def _from_dlpack(tensor: Any, what: str) -> np.ndarray:
 
 
 def as_float32(value: Array, what: str, rank: int | None = None) -> np.ndarray:
-    """`value` as C-contiguous, aligned float32: its own memory where it is that already, a copy where it is another float
-    that float32 represents exactly. TypeError otherwise: rounding is for the caller to ask for."""
+    """`value` as C-contiguous, aligned float32: its own memory where it is that already, a copy where it is another
+    float that float32 represents exactly. TypeError otherwise: rounding is for the caller to ask for."""
     array = as_array(value, what)
     is_float = array.dtype.name.startswith(("float", "bfloat"))
     if not is_float or not np.can_cast(array.dtype, np.float32, "safe"):

@@ -1,7 +1,7 @@
 """Products that were compiled just in time: opened ones by key, over a folder of shared objects.
 
-Both are bounded, and what was used last stays. Whatever lies in the folder may be deleted at any time, by anybody: it is
-made again.
+Both are bounded, and what was used last stays. Whatever lies in the folder may be deleted at any time, by anybody: it
+is made again.
 """
 
 import os
@@ -38,8 +38,8 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def session(key: str, threads: int, make: Callable[[str], None]) -> InferenceSession:
-    """The product called `key`. Where there is none yet, make(path) compiles it to that path. Threads that ask for one key
-    wait for one of them to make it; others do not wait."""
+    """The product called `key`. Where there is none yet, make(path) compiles it to that path. Threads that ask for one
+    key wait for one of them to make it; others do not wait."""
     with _lock:
         found = _open.get((key, threads))
         if found:
@@ -70,8 +70,8 @@ def _open_file(key: str, threads: int, make: Callable[[str], None]) -> Inference
         return found
     except (Error, OSError):  # not there, truncated, of another version, or for another CPU: it is made anew
         pass
-    # Other processes may do the same: each compiles in a folder of its own, and the last one to finish wins. The file is
-    # opened before it is shared, for from then on others may remove it.
+    # Other processes may do the same: each compiles in a folder of its own, and the last one to finish wins. The file
+    # is opened before it is shared, for from then on others may remove it.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=_COMPILING) as folder:
         output = os.path.join(folder, "linear.so")
         make(output)

@@ -51,14 +51,16 @@ def compile(
     verify_inputs: check the tensors of every run.
     prefix: of the exported symbol; None: from the name of the output.
     strategy, tile: force the choice for all products, for experiments; results do not depend on them.
-    in_process: compile in this process rather than in a child, which saves half a second; but then a bug of the compiler
-        may end this process.
+    in_process: compile in this process rather than in a child, which saves half a second; but then a bug of the
+        compiler may end this process.
 
-    Returns warnings and remarks. Errors: `mezzo.Error` with all that is wrong with the model, one per line; no file is left.
-    `mezzo.InternalError` for a bug of the compiler, and where the child process died.
+    Returns warnings and remarks. Errors: `mezzo.Error` with all that is wrong with the model, one per line; no file is
+    left. `mezzo.InternalError` for a bug of the compiler, and where the child process died.
     """
     options = _options(target, compute, dims, shapes, strict_dq, strategy, tile)
-    options |= dict(prefix=text_or_none(prefix, "prefix"), weights=text(weights, "weights"), no_verify=not verify_inputs)
+    options |= dict(
+        prefix=text_or_none(prefix, "prefix"), weights=text(weights, "weights"), no_verify=not verify_inputs
+    )
     (said,) = _child.call([("compile", (_path(model), _path(output), options))], in_process)
     return messages(said)
 
@@ -81,8 +83,8 @@ def trace(
         print(mezzo.trace("model.onnx"))
         mezzo.trace("model.onnx", ["tile"])["tile"]
 
-    stages: "mezzo" (one form for everything quantized) and "tile" (kernels) are MLIR, "llvm" is LLVM IR, "asm" assembly.
-    Other arguments and errors as in `compile`. Each stage is compiled to anew.
+    stages: "mezzo" (one form for everything quantized) and "tile" (kernels) are MLIR, "llvm" is LLVM IR, "asm"
+    assembly. Other arguments and errors as in `compile`. Each stage is compiled to anew.
     """
     if isinstance(stages, str):
         raise TypeError("stages is a string: pass a list of names")

@@ -14,8 +14,8 @@ def layout(name_or_text: str) -> "Layout":
     """The layout of a name, such as "gptq3" (`layout_names` has them all), or of a text such as
     "bit=[b:4, k:2], line=[k@2:*], tile=[n:*]".
 
-    A text lists digits `axis@stride:radix`, meaning (axis div stride) mod radix, least significant first, in named spaces;
-    the axes are n (row), k (column), g (group of columns) and b (bit of a code).
+    A text lists digits `axis@stride:radix`, meaning (axis div stride) mod radix, least significant first, in named
+    spaces; the axes are n (row), k (column), g (group of columns) and b (bit of a code).
 
     Errors: `mezzo.Error` points at the column that cannot be read.
     """
@@ -30,8 +30,8 @@ def layout_names() -> list[str]:
 class Layout:
     """Made by `layout`; immutable. Layouts are equal where their canonical forms are.
 
-    The shape of a tensor of codes is (n, k) or (n, g, k). For a layout with a group axis, (n, k) means one group that holds
-    all of k.
+    The shape of a tensor of codes is (n, k) or (n, g, k). For a layout with a group axis, (n, k) means one group that
+    holds all of k.
     """
 
     def __init__(self, name_or_text: str):
@@ -60,8 +60,8 @@ class Layout:
         return self._layout.bytes(*_extents(shape, bits))
 
     def pack(self, codes: Array, bits: int | None = None) -> np.ndarray:
-        """Packs codes[n, k] or codes[n, g, k]: raw fields, uint8. Returns uint8 of `nbytes(codes.shape)` bytes, in which
-        padding is zero.
+        """Packs codes[n, k] or codes[n, g, k]: raw fields, uint8. Returns uint8 of `nbytes(codes.shape)` bytes, in
+        which padding is zero.
 
         Errors: `mezzo.Error` where the layout does not fit the shape, or a code needs more bits.
         """

@@ -12,12 +12,12 @@ from mezzo.compiler import Message, messages
 def run(ir: str, pipeline: str, *, said: list[Message] | None = None, in_process: bool = False) -> str:
     """Runs a pipeline on a module in MLIR's text form and returns the result as text.
 
-    pipeline: passes separated by commas, with or without "builtin.module(...)" around them. All of MLIR's passes are there,
-        and Mezzo's; the stages of a compilation are `mezzo-tensor`, `mezzo-select`, `mezzo-kernel`, `mezzo-bufferize` and
-        `mezzo-lower`, and all of them `mezzo-compile`.
+    pipeline: passes separated by commas, with or without "builtin.module(...)" around them. All of MLIR's passes are
+        there, and Mezzo's; the stages of a compilation are `mezzo-tensor`, `mezzo-select`, `mezzo-kernel`,
+        `mezzo-bufferize` and `mezzo-lower`, and all of them `mezzo-compile`.
     said: a list that warnings and remarks are appended to.
-    in_process: run in this process rather than in a child, which saves half a second; but then a crash of a pass may end
-        this process.
+    in_process: run in this process rather than in a child, which saves half a second; but then a crash of a pass may
+        end this process.
 
     Errors: `mezzo.Error` with the diagnostics, where the text or the pipeline cannot be read, or a pass fails;
     `mezzo.InternalError` where one crashes.

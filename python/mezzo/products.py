@@ -30,13 +30,13 @@ def linear(
     a: [..., K] float32, or a narrower float, which is widened.
     w: a QuantizedTensor [N, K] with axis 1.
     bias: [N] float32, added last.
-    compute: the arithmetic. "float": activations as they are; "int": activations quantized to int8 per row, exact integer
-        sums. Each gives the same bits on every machine, with any number of threads.
+    compute: the arithmetic. "float": activations as they are; "int": activations quantized to int8 per row, exact
+        integer sums. Each gives the same bits on every machine, with any number of threads.
     strategy, tile: force the compiler's choice, for experiments; no bit of the result depends on them.
     threads: 0 means $MEZZO_NUM_THREADS, else as many as the CPUs of this process.
 
-    Returns [..., N] float32. What was compiled lies in $XDG_CACHE_HOME/mezzo (~/.cache/mezzo) under a hash of all that it
-    depends on, up to 4 GiB, and may be deleted at any time. The first call with a weight compiles, in this process.
+    Returns [..., N] float32. What was compiled lies in $XDG_CACHE_HOME/mezzo (~/.cache/mezzo) under a hash of all that
+    it depends on, up to 4 GiB, and may be deleted at any time. The first call with a weight compiles, in this process.
 
     Errors: TypeError where something is no array or has another dtype; `mezzo.Error` where shapes do not fit, and for
     specs that the mode cannot compute with.
@@ -59,9 +59,7 @@ def linear(
     return y.reshape(*a.shape[:-1], rows)
 
 
-def reference_linear(
-    a: Array, w: QuantizedTensor, *, bias: Array | None = None, compute: str = "float"
-) -> np.ndarray:
+def reference_linear(a: Array, w: QuantizedTensor, *, bias: Array | None = None, compute: str = "float") -> np.ndarray:
     """a @ w.T (+ bias) by the scalar program that *defines* the mode "float", "int" or "lut8": slow, and right by
     definition. Arguments and errors as in `linear`."""
     a, bias = _operands(a, w, bias)

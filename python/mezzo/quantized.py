@@ -16,20 +16,14 @@ from mezzo._mezzo import Error
 def canonical_spec(spec: str) -> str:
     """The canonical form of a spec: "uint4/g32:f16+zp:uint4" becomes "uint4/g32:f16+zp".
 
-    The grammar is FORMAT[/GROUP][:SCALE[^SUPER]][+OFFSET]. Errors: `mezzo.Error` names the part that is wrong and what may
-    stand there.
+    The grammar is FORMAT[/GROUP][:SCALE[^SUPER]][+OFFSET]. Errors: `mezzo.Error` names the part that is wrong and what
+    may stand there.
     """
     return _mezzo.canonical_spec(text(spec, "spec"))
 
 
 def quantize(
-    w: Array,
-    spec: str,
-    axis: int = 1,
-    *,
-    rounding: str = "nearest-even",
-    precision: str = "f32",
-    seed: int = 0,
+    w: Array, spec: str, axis: int = 1, *, rounding: str = "nearest-even", precision: str = "f32", seed: int = 0
 ) -> "QuantizedTensor":
     """Quantizes a matrix as `spec` says, with groups along `axis`.
 
@@ -42,8 +36,8 @@ def quantize(
     precision: the type that w / s is divided in: "f32", "f16" or "bf16".
 
     A scale is the smallest one that clips nothing. (For ternary and odd1 it is the mean of |w|, as BitNet trains with
-    (arXiv:2402.17764); for e8m0 the power of two of OCP's MX, under which large elements saturate.) A group of zeros has
-    scale 1; NaN becomes the code nearest to zero and is counted (`nans`).
+    (arXiv:2402.17764); for e8m0 the power of two of OCP's MX, under which large elements saturate.) A group of zeros
+    has scale 1; NaN becomes the code nearest to zero and is counted (`nans`).
 
     Errors: `mezzo.Error` for a spec that cannot be read, a matrix that is empty or holds an infinity.
     """
@@ -115,7 +109,9 @@ class QuantizedTensor:
         wanted = (rows, -(-cols // max(length, 1)))
         for what, array in (("scales", scales), ("offsets", offsets)):
             if array is not None and array.shape != wanted:
-                raise Error(f"{what} have shape {list(array.shape)}: {canonical} of {rows} x {cols} needs {list(wanted)}")
+                raise Error(
+                    f"{what} have shape {list(array.shape)}: {canonical} of {rows} x {cols} needs {list(wanted)}"
+                )
         if permutation is not None:
             permutation = _integers(permutation, "permutation")
             if permutation.shape != (cols,):
@@ -256,7 +252,9 @@ def _offsets(spec: str, kind: int, offsets: Array | None) -> np.ndarray | None:
     return _integers(offsets, "offsets") if kind == _mezzo.OFFSET_ZERO else as_float32(offsets, "offsets")
 
 
-def _restore(spec: str, codes: Array, scales: Array, offsets: Array | None, keywords: dict, axis: int) -> QuantizedTensor:
+def _restore(
+    spec: str, codes: Array, scales: Array, offsets: Array | None, keywords: dict, axis: int
+) -> QuantizedTensor:
     """What pickle calls."""
     tensor = QuantizedTensor.from_parts(spec, codes, scales, offsets, **keywords)
     return tensor if axis == 1 else tensor.T

@@ -20,8 +20,8 @@ from mezzo._mezzo import Error
 class NodeArg:
     """An input or an output of a model.
 
-    `type` is ONNX Runtime's word, such as "tensor(float)". `shape` has a number for a dimension of fixed size, a name for
-    one that is dynamic, and None for one that is dynamic and has no name.
+    `type` is ONNX Runtime's word, such as "tensor(float)". `shape` has a number for a dimension of fixed size, a name
+    for one that is dynamic, and None for one that is dynamic and has no name.
     """
 
     name: str
@@ -40,9 +40,7 @@ class _Tensor:
     def argument(self) -> NodeArg:
         return NodeArg(self.name, f"tensor({self.kind.onnx})", [None if dim == "?" else dim for dim in self.dims])
 
-    def describe(
-        self, value: Array, sizes: dict[str, tuple[int, str]]
-    ) -> tuple[np.ndarray, int, int, tuple[int, ...]]:
+    def describe(self, value: Array, sizes: dict[str, tuple[int, str]]) -> tuple[np.ndarray, int, int, tuple[int, ...]]:
         """What the model is passed for `value`: (buffer, type code, bits, shape), nothing copied.
 
         TypeError: no array, another dtype, not contiguous. Error: another rank or shape. `sizes` remembers the size of
@@ -65,7 +63,9 @@ class _Tensor:
     def _check_shape(self, what: str, shape: tuple[int, ...], sizes: dict[str, tuple[int, str]]) -> None:
         wanted = "[" + ", ".join(map(str, self.dims)) + "]"
         if len(shape) != len(self.dims):
-            raise Error(f"{what} has {len(shape)} dimensions, the model has {len(self.dims)} {wanted}: reshape the array")
+            raise Error(
+                f"{what} has {len(shape)} dimensions, the model has {len(self.dims)} {wanted}: reshape the array"
+            )
         for axis, (size, dim) in enumerate(zip(shape, self.dims)):
             if isinstance(dim, int):
                 if size != dim:
@@ -93,18 +93,14 @@ class InferenceSession:
         depend on it.
     weights: the file with the weights, where they are not in the shared object; None: where the compiler put it.
 
-    A session may be used by any number of Python threads at a time: `run` releases Python's lock, and each run that goes on
-    at the same time has scratch memory of its own.
+    A session may be used by any number of Python threads at a time: `run` releases Python's lock, and each run that
+    goes on at the same time has scratch memory of its own.
 
     Errors: `mezzo.Error` where the file is no compiled model, needs features that the CPU lacks, or lost its weights.
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        threads: int = 0,
-        weights: str | os.PathLike[str] | None = None,
+        self, path: str | os.PathLike[str], *, threads: int = 0, weights: str | os.PathLike[str] | None = None
     ):
         path = os.path.abspath(os.fsdecode(path))
         beside = None if weights is None else os.fsdecode(weights)
@@ -133,8 +129,8 @@ class InferenceSession:
         C-contiguous, of the input's dtype and shape. It is read in place. bfloat16 and 8-bit floats are those of the
         package ml_dtypes.
 
-        Errors: TypeError where something is no array, has another dtype or is not contiguous; `mezzo.Error` for an input
-        that is missing or unknown, an unknown output, and other shapes than the model's.
+        Errors: TypeError where something is no array, has another dtype or is not contiguous; `mezzo.Error` for an
+        input that is missing or unknown, an unknown output, and other shapes than the model's.
         """
         chosen = self._choose(output_names)
         known = {tensor.name for tensor in self._inputs}

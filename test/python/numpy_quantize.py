@@ -11,7 +11,11 @@ F = np.float32
 FORMATS = {
     **{f"uint{n}": (0, (1 << n) - 1, lambda raw, n=n: raw.astype(int)) for n in range(1, 9)},
     **{
-        f"int{n}": (-(1 << (n - 1)), (1 << (n - 1)) - 1, lambda raw, n=n: raw.astype(int) - ((raw >> (n - 1)).astype(int) << n))
+        f"int{n}": (
+            -(1 << (n - 1)),
+            (1 << (n - 1)) - 1,
+            lambda raw, n=n: raw.astype(int) - ((raw >> (n - 1)).astype(int) << n),
+        )
         for n in range(1, 9)
     },
     "ternary": (-1, 1, lambda raw: raw.astype(int) - ((raw >> 1).astype(int) << 2)),

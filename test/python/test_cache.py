@@ -1,4 +1,4 @@
-"""Where mezzo.linear keeps what it has compiled: shared between processes, repaired, bounded, and nobody else's to write."""
+"""Where mezzo.linear keeps what it has compiled: shared between processes, repaired, bounded, safe from others."""
 
 import os
 import subprocess
@@ -54,7 +54,8 @@ def test_every_ingredient_has_a_file_of_its_own(folder):
     a, w = product()
     _, other = product(seed=1)
     for i, (weight, keywords) in enumerate(
-        [(w, {}), (w, {"compute": "int"}), (other, {}), (w, {"bias": np.ones(4, np.float32)}), (w, {"tile": "1,1,1"})], 1
+        [(w, {}), (w, {"compute": "int"}), (other, {}), (w, {"bias": np.ones(4, np.float32)}), (w, {"tile": "1,1,1"})],
+        1,
     ):
         for threads in (1, 2):  # not an ingredient
             mezzo.linear(a, weight, threads=threads, **keywords)

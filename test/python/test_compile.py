@@ -43,7 +43,9 @@ def test_dimensions_are_fixed(tmp_path, compiled):
 def test_options_change_no_bit(tmp_path, compiled):
     model = compiled("static-product")
     want = model.session.run(None, model.feeds)[0]
-    for i, options in enumerate([{"tile": "1,1,1"}, {"strategy": "dequant"}, {"target": "x86-64-v3", "verify_inputs": False}]):
+    for i, options in enumerate(
+        [{"tile": "1,1,1"}, {"strategy": "dequant"}, {"target": "x86-64-v3", "verify_inputs": False}]
+    ):
         mezzo.compile(model.onnx, tmp_path / f"{i}.so", in_process=True, **options)
         np.testing.assert_array_equal(mezzo.InferenceSession(tmp_path / f"{i}.so").run(None, model.feeds)[0], want)
 
@@ -86,7 +88,10 @@ def test_wrong_arguments(tmp_path, compiled):
 DEATHS = {
     "abort": ("os.abort()", "the compiler was ended by SIGABRT; this is a bug of mezzo, or memory ran out"),
     "exit": ("os._exit(7)", "the compiler ended with status 7"),
-    "words": ("os.write(2, b'last words\\n'); os.kill(os.getpid(), 9)", "ended by SIGKILL.*memory ran out:\nlast words"),
+    "words": (
+        "os.write(2, b'last words\\n'); os.kill(os.getpid(), 9)",
+        "ended by SIGKILL.*memory ran out:\nlast words",
+    ),
 }
 
 
@@ -188,7 +193,12 @@ def test_wrong_passes():
     for ir, pipeline, kind, message in [
         ("garbage", "cse", mezzo.Error, "line 1:1: .*'garbage'"),
         ("\n\nfunc.func @f() { return 1 }", "cse", mezzo.Error, "line 3:"),
-        (IR, "cse,frob", mezzo.Error, "cannot read the pipeline 'cse,frob': .*'frob' does not refer to a registered pass"),
+        (
+            IR,
+            "cse,frob",
+            mezzo.Error,
+            "cannot read the pipeline 'cse,frob': .*'frob' does not refer to a registered pass",
+        ),
         (IR, "builtin.module(cse", mezzo.Error, "no closing parenthesis: write builtin.module"),
         (IR, "mezzo-tensor{compute=quantum}", mezzo.Error, "quantum"),
         (IR, 3, TypeError, "pipeline has type int: pass a string"),
@@ -205,6 +215,8 @@ def test_the_exceptions_have_the_names_that_users_see():
 def test_the_worker_answers_in_json():
     """What parent and child say to each other, once without the parent."""
     request = {"calls": [["canonical_spec", ["int4"]], ["canonical_spec", ["int9"]]]}
-    done = subprocess.run([sys.executable, "-m", "mezzo._worker"], input=json.dumps(request), capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "mezzo._worker"], input=json.dumps(request), capture_output=True, text=True
+    )
     answer = json.loads(done.stdout)
     assert answer["internal"] is False and "'int9' is not a format" in answer["error"]

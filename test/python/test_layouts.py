@@ -101,7 +101,11 @@ REFUSED = [
     (TypeError, "codes have dtype int32: pass raw fields as uint8", lambda: FLAT.pack(CODES.astype(np.int32))),
     (TypeError, "codes has type list: pass a NumPy array", lambda: FLAT.pack([[1, 2]])),
     (TypeError, "a size of the shape has type float: pass an integer", lambda: FLAT.nbytes((2.0, 8))),
-    (mezzo.Error, "no layout is called 'flat9'; use a text such as .* or one of panel1, panel2", lambda: mezzo.layout("flat9")),
+    (
+        mezzo.Error,
+        "no layout is called 'flat9'; use a text such as .* or one of panel1, panel2",
+        lambda: mezzo.layout("flat9"),
+    ),
     (mezzo.Error, "column 7: an axis is a single letter, found '4]'", lambda: mezzo.layout("bit=[b4]")),
     (mezzo.Error, "code 9 at index 3 does not fit", lambda: FLAT.pack(np.array([[0, 1, 2, 9]], np.uint8))),
     (mezzo.Error, "codes of 9 bits: a code has 1 to 8", lambda: FLAT.pack(CODES, bits=9)),

@@ -11,8 +11,8 @@ import pytest
 import mezzo
 import scalar
 
-# Every width in both modes: as signed integers in one of them, and with a zero point in the other. Groups that divide K,
-# that do not, and none.
+# Every width in both modes: as signed integers in one of them, and with a zero point in the other. Groups that divide
+# K, that do not, and none.
 GROUPS = ["g32", "g128", "ch", "t", "g7"]
 MODES = ["float", "int"]
 CASES = [

@@ -73,7 +73,9 @@ def test_two_levels_of_scales(random):
     q = mezzo.quantize(w, "uint4/g32:u6^g256:f16+min:u6^g256:f16")
     assert q.bits_per_weight == 4.5
     assert q.scales.shape == q.offsets.shape == (4, 16)
-    np.testing.assert_array_equal(q.dequantize(), fma(np.repeat(q.scales, 32, 1), q.values, np.repeat(q.offsets, 32, 1)))
+    np.testing.assert_array_equal(
+        q.dequantize(), fma(np.repeat(q.scales, 32, 1), q.values, np.repeat(q.offsets, 32, 1))
+    )
 
 
 def test_a_code_book_is_given_or_fitted():
@@ -136,7 +138,14 @@ def test_any_float_that_float32_holds_is_taken(random, foreign):
     want = mezzo.quantize(w, "int4/g16").digest
     unaligned = np.frombuffer(b"x" + w.tobytes(), np.float32, offset=1).reshape(w.shape)
     strided = np.repeat(w, 2, axis=1)[:, ::2]
-    for same in (w.astype(np.float16), w.astype(ml_dtypes.bfloat16), w.astype(">f4"), np.asfortranarray(w), strided, unaligned):
+    for same in (
+        w.astype(np.float16),
+        w.astype(ml_dtypes.bfloat16),
+        w.astype(">f4"),
+        np.asfortranarray(w),
+        strided,
+        unaligned,
+    ):
         assert mezzo.quantize(same, "int4/g16").digest == want
     for same in (foreign(w), memoryview(w), foreign(strided)):
         assert mezzo.quantize(same, "int4/g16").digest == want
@@ -198,11 +207,19 @@ REFUSED = [
     (TypeError, "seed has type float: pass an integer", lambda: mezzo.quantize(EYE, "int4", seed=0.5)),
     (mezzo.Error, "w has 1 dimensions: pass an array with 2", lambda: mezzo.quantize(EYE[0], "int4")),
     (mezzo.Error, r"w has shape \[0, 4\]: a matrix has at least", lambda: mezzo.quantize(EYE[:0], "int4")),
-    (mezzo.Error, r"weight at \[0, 0\] is infinite", lambda: mezzo.quantize(np.full((1, 1), np.inf, np.float32), "int4")),
+    (
+        mezzo.Error,
+        r"weight at \[0, 0\] is infinite",
+        lambda: mezzo.quantize(np.full((1, 1), np.inf, np.float32), "int4"),
+    ),
     (mezzo.Error, "'int9' is not a format", lambda: mezzo.quantize(EYE, "int9/t")),
     (mezzo.Error, "axis 2 of a matrix: use 0 or 1", lambda: mezzo.quantize(EYE, "int4", axis=2)),
     (mezzo.Error, "seed -1: use 0 to", lambda: mezzo.quantize(EYE, "int4", seed=-1)),
-    (mezzo.Error, "unknown rounding mode 'odd'; there are nearest-even,", lambda: mezzo.quantize(EYE, "int4", rounding="odd")),
+    (
+        mezzo.Error,
+        "unknown rounding mode 'odd'; there are nearest-even,",
+        lambda: mezzo.quantize(EYE, "int4", rounding="odd"),
+    ),
     (mezzo.Error, "cannot divide in 'e4m3': use f32, f16", lambda: mezzo.quantize(EYE, "int4", precision="e4m3")),
 ]
 
@@ -222,7 +239,12 @@ PARTS_REFUSED = [
     (mezzo.Error, r"offsets have shape \[2\]", ("uint4/g4+min", CODES, SCALES, SCALES[0]), {}),
     (mezzo.Error, r"the spec uint4/g4\+zp needs offsets", ("uint4/g4+zp", CODES, SCALES), {}),
     (mezzo.Error, "the spec int4/g4 has no offsets: pass None", ("int4/g4", CODES, SCALES, SCALES), {}),
-    (mezzo.Error, "offsets has integers that do not fit int32", ("uint4/g4+zp", CODES, SCALES, np.full((2, 2), 1 << 40)), {}),
+    (
+        mezzo.Error,
+        "offsets has integers that do not fit int32",
+        ("uint4/g4+zp", CODES, SCALES, np.full((2, 2), 1 << 40)),
+        {},
+    ),
     (mezzo.Error, "zero point 16 does not fit uint4", ("uint4/g4+zp", CODES, SCALES, np.full((2, 2), 16)), {}),
     (mezzo.Error, "code", ("int4/g4", CODES + 16, SCALES), {}),
     (mezzo.Error, r"permutation has shape \[2\]: 8 columns", ("int4/g4", CODES, SCALES), {"permutation": np.arange(2)}),

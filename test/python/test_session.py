@@ -70,8 +70,13 @@ def test_inputs_are_read_in_place_and_left_alone(compiled, foreign):
 
 def cast_model(path, onnx_type):
     """y = x as float32, z = y in the type of x again."""
-    x, y, z = (helper.make_tensor_value_info(n, t, ["n"]) for n, t in zip("xyz", (onnx_type, TensorProto.FLOAT, onnx_type)))
-    nodes = [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT), helper.make_node("Cast", ["y"], ["z"], to=onnx_type)]
+    x, y, z = (
+        helper.make_tensor_value_info(n, t, ["n"]) for n, t in zip("xyz", (onnx_type, TensorProto.FLOAT, onnx_type))
+    )
+    nodes = [
+        helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["y"], ["z"], to=onnx_type),
+    ]
     graph = helper.make_graph(nodes, "cast", [x], [y, z])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
     model.ir_version = 10
@@ -152,19 +157,27 @@ def wrong(compiled):
     yield "scalar-arithmetic", {**feeds, "x": x.astype(np.float64)}, TypeError, (
         r"input 'x' has dtype float64, the model was compiled for float32: pass it as .astype\('float32'\)"
     )
-    yield "scalar-arithmetic", {**feeds, "counts": counts.astype(np.int32)}, TypeError, "'counts' has dtype int32.* int64"
+    yield "scalar-arithmetic", {
+        **feeds,
+        "counts": counts.astype(np.int32),
+    }, TypeError, "'counts' has dtype int32.* int64"
     yield "scalar-arithmetic", {**feeds, "x": x.tolist()}, TypeError, "input 'x' has type list: pass a NumPy array"
     yield "scalar-arithmetic", {**feeds, "x": x[0]}, mezzo.Error, (
         r"input 'x' has 1 dimensions, the model has 2 \[n, 4\]: reshape the array"
     )
-    yield "scalar-arithmetic", {**feeds, "scale": np.ones(1, np.float32)}, mezzo.Error, r"has 1 dimensions, the model has 0 \[\]"
+    yield "scalar-arithmetic", {
+        **feeds,
+        "scale": np.ones(1, np.float32),
+    }, mezzo.Error, r"has 1 dimensions, the model has 0 \[\]"
     yield "static-product", {"x": fixed[:, :-1].copy()}, mezzo.Error, (
         r"input 'x' has shape \[4, 63\], the model was compiled for \[4, 64\]: axis 1 must be 64; pad or crop"
     )
     yield "scalar-arithmetic", {**feeds, "counts": counts[:2]}, mezzo.Error, (
         "'n' is 2 in axis 0 of input 'counts' and 3 in axis 0 of input 'x': dimensions of one name must have one size"
     )
-    yield "static-product", {"x": np.asfortranarray(fixed)}, TypeError, "'x' is not C-contiguous: pass numpy.ascontiguousarray"
+    yield "static-product", {
+        "x": np.asfortranarray(fixed)
+    }, TypeError, "'x' is not C-contiguous: pass numpy.ascontiguousarray"
     swapped = fixed.astype(">f4")
     yield "static-product", {"x": swapped}, TypeError, "input 'x' has dtype >f4|byte-swapped"
     unaligned = np.frombuffer(b"x" + fixed.tobytes(), np.float32, offset=1).reshape(fixed.shape)
@@ -248,10 +261,13 @@ def test_relative_and_bytes_paths(compiled, monkeypatch):
 def test_what_it_says_of_itself(compiled):
     session = compiled("scalar-arithmetic").session
     assert repr(session) == (
-        "<mezzo.InferenceSession (x: f32['n', 4], scale: f32[], counts: i64['n', 1]) -> (y: f32['n', 4], squares: i64['n', 1])>"
+        "<mezzo.InferenceSession (x: f32['n', 4], scale: f32[], counts: i64['n', 1]) -> "
+        "(y: f32['n', 4], squares: i64['n', 1])>"
     )
     meta = session.get_modelmeta()
-    assert meta["tool"] == f"mezzo {mezzo.__version__}" and meta["compute"] == "float" and len(meta["source_sha256"]) == 64
+    assert (
+        meta["tool"] == f"mezzo {mezzo.__version__}" and meta["compute"] == "float" and len(meta["source_sha256"]) == 64
+    )
 
 
 def test_what_is_no_model(tmp_path, compiled):

@@ -84,5 +84,7 @@ def test_all_that_is_public_is_typed():
     assert (PACKAGE / "py.typed").exists()
     for name, function in functions():
         for parameter in inspect.signature(function).parameters.values():
-            assert parameter.name in ("self", "cls") or parameter.annotation is not parameter.empty, f"{name}({parameter})"
+            assert (
+                parameter.name in ("self", "cls") or parameter.annotation is not parameter.empty
+            ), f"{name}({parameter})"
         assert inspect.signature(function).return_annotation is not inspect.Signature.empty, name
