@@ -50,7 +50,8 @@ def compile(
     strict_dq: keep the rounding of every DequantizeLinear.
     verify_inputs: check the tensors of every run.
     prefix: of the exported symbol; None: from the name of the output.
-    strategy, tile: force the choice for all products, for experiments; results do not depend on them.
+    strategy, tile: force the choice for all products, "dequant" or "native_dot" and "rows=4,groups=2", for experiments;
+        results do not depend on them.
     in_process: compile in this process rather than in a child, which saves half a second; but then a bug of the
         compiler may end this process.
 

@@ -32,7 +32,7 @@ def linear(
     bias: [N] float32, added last.
     compute: the arithmetic. "float": activations as they are; "int": activations quantized to int8 per row, exact
         integer sums. Each gives the same bits on every machine, with any number of threads.
-    strategy, tile: force the compiler's choice, for experiments; no bit of the result depends on them.
+    strategy, tile: force the compiler's choice, as in `compile`; no bit of the result depends on them.
     threads: 0 means $MEZZO_NUM_THREADS, else as many as the CPUs of this process.
 
     Returns [..., N] float32. What was compiled lies in $XDG_CACHE_HOME/mezzo (~/.cache/mezzo) under a hash of all that

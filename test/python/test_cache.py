@@ -54,7 +54,7 @@ def test_every_ingredient_has_a_file_of_its_own(folder):
     a, w = product()
     _, other = product(seed=1)
     for i, (weight, keywords) in enumerate(
-        [(w, {}), (w, {"compute": "int"}), (other, {}), (w, {"bias": np.ones(4, np.float32)}), (w, {"tile": "1,1,1"})],
+        [(w, {}), (w, {"compute": "int"}), (other, {}), (w, {"bias": np.ones(4, np.float32)}), (w, {"tile": "rows=1"})],
         1,
     ):
         for threads in (1, 2):  # not an ingredient

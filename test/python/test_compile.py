@@ -44,7 +44,7 @@ def test_options_change_no_bit(tmp_path, compiled):
     model = compiled("static-product")
     want = model.session.run(None, model.feeds)[0]
     for i, options in enumerate(
-        [{"tile": "1,1,1"}, {"strategy": "dequant"}, {"target": "x86-64-v3", "verify_inputs": False}]
+        [{"tile": "rows=1"}, {"strategy": "dequant"}, {"target": "x86-64-v3", "verify_inputs": False}]
     ):
         mezzo.compile(model.onnx, tmp_path / f"{i}.so", in_process=True, **options)
         np.testing.assert_array_equal(mezzo.InferenceSession(tmp_path / f"{i}.so").run(None, model.feeds)[0], want)
