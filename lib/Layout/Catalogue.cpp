@@ -210,13 +210,18 @@ unsigned mezzo::codeBits(const Layout &layout) {
     return Log2_32_Ceil(layout.positional());
   int64_t bits = 0;
   for (const Piece &piece : layout.pieces()) {
-    int64_t begin = 0, covered = coverage(piece, 'b');
-    if (covered == Condition::Unbounded)
-      return 0;
+    int64_t begin = 0, count = 1;
+    for (const Space &space : piece.spaces)
+      for (const Digit &digit : space.digits)
+        if (digit.axis == 'b') {
+          if (digit.isRest())
+            return 0;
+          count *= digit.radix;
+        }
     for (const Condition &condition : piece.conditions)
       if (condition.axis == 'b' && condition.stride == 1)
         begin = std::max(begin, condition.lower);
-    bits = std::max(bits, begin + covered);
+    bits = std::max(bits, begin + count);
   }
   return bits <= 8 ? unsigned(bits) : 0;
 }

@@ -87,7 +87,7 @@ def test_program_of_the_demo(tmp_path):
              tmp_path / "feed_forward.so", f"-Wl,-rpath,{tmp_path}"])
         x = (np.arange(576) % 7 - 3).astype(np.float32).reshape(1, 1, 576)
         want = Reference(CATALOGUE["feed-forward-b4-g32-zp"]().model()).run({"x": x})["y"].reshape(-1)[:4]
-        assert run([tmp_path / "demo"]) == "from C: y[0..3] = " + " ".join(f"{v:g}" for v in want) + "\n"
+        assert run([tmp_path / "demo"]) == "y[0..3] = " + " ".join(f"{v:.9g}" for v in want) + "\n"
 
 
 TWO_HEADERS = """

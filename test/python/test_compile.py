@@ -55,12 +55,12 @@ def test_options_change_no_bit(tmp_path, compiled):
 def test_bad_models_are_refused(tmp_path, name, in_process):
     source = build_models.write(name, str(tmp_path))
     before = files(tmp_path)
-    with pytest.raises(mezzo.Error, match=BAD_MODELS[name][1] or "bad-truncated") as caught:
+    with pytest.raises(mezzo.Error) as caught:
         mezzo.compile(source, tmp_path / "m.so", in_process=in_process)
     assert files(tmp_path) == before
-    if name == "bad-unknown-operators":  # all of them at once, with the nodes that have them
-        for word in ("Frobnicate", "Quux", "first", "second"):
-            assert word in str(caught.value)
+    says = BAD_MODELS[name][1]
+    for part in [says] if isinstance(says, str) else says:  # unknown operators: all of them at once
+        assert part in str(caught.value)
 
 
 def test_wrong_arguments(tmp_path, compiled):
