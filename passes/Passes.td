@@ -60,13 +60,14 @@ def SelectStrategy : Pass<"mezzo-select-strategy", "::mlir::ModuleOp"> {
   let summary = "choose strategy, tile and layout of every quantized product";
   let description = [{
     The mode allows strategies (`dequant` in `float`, `native_dot` in `int`), the format needs a layout, and both decide the
-    knobs. All uses of a weight read the same bytes. `config` forces knobs for all products, for tests and tuning:
+    knobs, with facts of the `target`. All uses of a weight read the same bytes. `config` forces knobs for all products, for tests and tuning:
     `rows=2,unroll=4` (see `#mezzo.config`); what it does not name keeps its default. The choices are the attribute `config`
     of the product and `packed` of its weight, and a remark for each product.
 
-    Errors: a product whose codes are computed at run time, a knob that is none or out of range.
+    Errors: a product whose codes are computed at run time, a knob that is none or out of range, a target that does not exist.
   }];
-  let options = [Option<"config", "config", "std::string", "\"\"", "force knobs: rows=4,groups=2,unroll=2,...">];
+  let options = [Option<"target", "target", "std::string", "\"generic\"", "name of the target">,
+                 Option<"config", "config", "std::string", "\"\"", "force knobs: rows=4,groups=2,unroll=2,...">];
   let dependentDialects = ["::mezzo::MezzoDialect"];
 }
 
@@ -179,8 +180,8 @@ def LowerTile : Pass<"mezzo-lower-tile", "::mlir::ModuleOp"> {
     definitions only. Errors: a target that does not exist; the message lists those that do.
   }];
   let options = [Option<"target", "target", "std::string", "\"generic\"", "name of the target">];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
-    "::mlir::LLVM::LLVMDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect"];
 }
 
 def LowerToLLVM : Pass<"mezzo-lower-to-llvm", "::mlir::ModuleOp"> {

@@ -29,6 +29,7 @@ void mezzo::buildTensorPipeline(OpPassManager &manager,
 void mezzo::buildSelectPipeline(OpPassManager &manager,
                                 const PipelineOptions &options) {
   SelectStrategyOptions select;
+  select.target = options.target;
   select.config = options.config;
   manager.addPass(createSelectStrategy(select));
   manager.addPass(createPackWeights());

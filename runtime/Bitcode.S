@@ -1,15 +1,18 @@
 // The bytes that Bitcode.h declares.
 
-  .section .rodata, "a"
-
-  .globl mezzo_runtime_bitcode_x86_64
-  .hidden mezzo_runtime_bitcode_x86_64
-  .globl mezzo_runtime_bitcode_x86_64_end
-  .hidden mezzo_runtime_bitcode_x86_64_end
-  .balign 16
-mezzo_runtime_bitcode_x86_64:
-  .incbin MEZZO_BITCODE_X86_64
-mezzo_runtime_bitcode_x86_64_end:
+#define CARRY(name, file)                                                      \
+  .globl name;                                                                 \
+  .hidden name;                                                                \
+  .globl name##_end;                                                           \
+  .hidden name##_end;                                                          \
+  .balign 16;                                                                  \
+  name:;                                                                       \
+  .incbin file;                                                                \
+  name##_end:;                                                                 \
   .byte 0
+
+  .section .rodata, "a"
+  CARRY(mezzo_runtime_bitcode_x86_64, MEZZO_BITCODE_X86_64)
+  CARRY(mezzo_runtime_bitcode_aarch64, MEZZO_BITCODE_AARCH64)
 
   .section .note.GNU-stack, "", %progbits

@@ -12,11 +12,13 @@
 extern "C" {
 #endif
 
-/// LLVM bitcode of the whole runtime for x86-64 Linux (baseline CPU, position
-/// independent, all symbols hidden): the bytes from the first symbol up to, not
-/// including, the second.
+/// LLVM bitcode of the whole runtime for Linux on one architecture (baseline
+/// CPU, position independent, all symbols hidden): the bytes from the first
+/// symbol up to, not including, the second.
 extern const char mezzo_runtime_bitcode_x86_64[];
 extern const char mezzo_runtime_bitcode_x86_64_end[];
+extern const char mezzo_runtime_bitcode_aarch64[];
+extern const char mezzo_runtime_bitcode_aarch64_end[];
 
 #ifdef __cplusplus
 } // extern "C"

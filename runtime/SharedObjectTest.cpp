@@ -107,15 +107,14 @@ TEST(SharedObject, ExportsOneSymbol) {
 // The bitcode
 //===----------------------------------------------------------------------===//
 
-TEST(Bitcode, HoldsTheRuntimeAndNoState) {
-  llvm::StringRef bytes(mezzo_runtime_bitcode_x86_64,
-                        mezzo_runtime_bitcode_x86_64_end -
-                            mezzo_runtime_bitcode_x86_64);
+void checkBitcode(const char *begin, const char *end,
+                  llvm::Triple::ArchType arch) {
+  llvm::StringRef bytes(begin, end - begin);
   llvm::LLVMContext context;
   auto module =
       llvm::parseBitcodeFile(llvm::MemoryBufferRef(bytes, "runtime"), context);
   ASSERT_TRUE((bool)module) << llvm::toString(module.takeError());
-  EXPECT_EQ((*module)->getTargetTriple().getArch(), llvm::Triple::x86_64);
+  EXPECT_EQ((*module)->getTargetTriple().getArch(), arch);
 
   // What emitted code calls is there, and nothing is visible outside.
   for (const char *name :
@@ -135,6 +134,13 @@ TEST(Bitcode, HoldsTheRuntimeAndNoState) {
     EXPECT_FALSE(function.isDeclaration() &&
                  function.getName().starts_with("mezzo"))
         << function.getName().str();
+  // Atomics are instructions, not calls into a compiler's library.
+  for (const llvm::Function &function : **module)
+    EXPECT_EQ(function.getFnAttribute("target-features")
+                  .getValueAsString()
+                  .find("+outline-atomics"),
+              llvm::StringRef::npos)
+        << function.getName().str();
   for (const llvm::GlobalVariable &variable : (*module)->globals()) {
     std::string name = variable.getName().str();
     EXPECT_EQ(variable.isDeclaration(), name == "mezzo_rt_module") << name;
@@ -142,6 +148,13 @@ TEST(Bitcode, HoldsTheRuntimeAndNoState) {
         << name << " is state shared by all contexts";
     EXPECT_EQ(variable.isThreadLocal(), name == "last_error") << name;
   }
+}
+
+TEST(Bitcode, HoldsTheRuntimeAndNoState) {
+  checkBitcode(mezzo_runtime_bitcode_x86_64, mezzo_runtime_bitcode_x86_64_end,
+               llvm::Triple::x86_64);
+  checkBitcode(mezzo_runtime_bitcode_aarch64, mezzo_runtime_bitcode_aarch64_end,
+               llvm::Triple::aarch64);
 }
 
 } // namespace

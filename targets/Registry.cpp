@@ -1,5 +1,6 @@
 //===- Registry.cpp - All targets by name ---------------------------------===//
 
+#include "targets/Arm64/Arm64.h"
 #include "targets/Target.h"
 #include "targets/X86/X86.h"
 
@@ -25,15 +26,21 @@ bool isPlanned(StringRef name) {
          });
 }
 
-std::vector<Target> allTargets() { return x86::targets(); }
+/// The default machine first.
+std::vector<Target> allTargets() {
+  std::vector<Target> all = x86::targets();
+  llvm::append_range(all, arm64::targets());
+  return all;
+}
 
 llvm::Expected<Target> nativeTarget() {
   llvm::Triple host(llvm::sys::getProcessTriple());
   if (host.getArch() == llvm::Triple::x86_64)
     return x86::bestFor(llvm::sys::getHostCPUFeatures());
   return llvm::createStringError(
-      "there is no target for this machine (" + host.getArchName() +
-      ") yet: to compile for another one, name it (--target=x86-64-v3)");
+      "what this machine (" + host.getArchName() +
+      ") can do is not asked yet: name the target (--target=x86-64-v3, "
+      "--target=aarch64+dotprod)");
 }
 
 Target withoutSpellings(Target target) {

@@ -32,6 +32,10 @@ struct Target {
   /// "+avx2,+fma,+f16c".
   std::string triple, cpu, features;
 
+  /// The CPU whose pipelines LLVM schedules for; empty: those of `cpu`. It may
+  /// have more features than the target, which are not used.
+  std::string tuneCpu;
+
   /// What a CPU must have for the code to run, in LLVM's names, separated by
   /// commas. The runtime checks them when a model is opened.
   std::string requiredFeatures;
@@ -41,6 +45,14 @@ struct Target {
 
   /// Whether a multiply-add rounds once at no extra cost.
   bool hasFma = false;
+
+  /// How many sums of two byte products a 16-bit lane has to hold for it to pay
+  /// that they are added up there first, and widened to 32 bits later. 0:
+  /// never, since one instruction adds four products to a 32-bit lane.
+  unsigned pairsWorthAdding = 0;
+
+  /// Whether codes are decoded right before they are used (Common/Sink.h).
+  bool sinksDecoding = false;
 
   /// Patterns that turn `tile` ops into instructions of this machine. Null:
   /// every op is lowered by its definition.

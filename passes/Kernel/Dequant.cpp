@@ -107,7 +107,8 @@ Values Decoder::run(Value bytes, unsigned shift, unsigned width) {
 
 struct Dequant : ProductStrategy {
   ConfigAttr defaultConfig(MLIRContext *context, const Format &format,
-                           const PanelFields &panel) const override;
+                           const PanelFields &panel,
+                           const Target &target) const override;
 
   unsigned vectorsPerStep() const override { return Columns; }
   bool readsPacked(const ProductFacts &) const override { return false; }
@@ -132,7 +133,8 @@ struct Dequant : ProductStrategy {
 };
 
 ConfigAttr Dequant::defaultConfig(MLIRContext *context, const Format &,
-                                  const PanelFields &panel) const {
+                                  const PanelFields &panel,
+                                  const Target &) const {
   int64_t rowGroups = panel.fields.size();
   int64_t columns = DecodedBytes / (rowGroups * PanelFields::VectorBytes);
   return ConfigAttr::get(context, StrategyKind::Dequant, /*rows=*/6,

@@ -158,7 +158,8 @@ Value centredOffset(KernelBuilder &builder, const ProductFacts &facts,
 
 struct NativeDot : ProductStrategy {
   ConfigAttr defaultConfig(MLIRContext *context, const Format &format,
-                           const PanelFields &panel) const override;
+                           const PanelFields &panel,
+                           const Target &target) const override;
 
   unsigned vectorsPerStep() const override { return 1; }
   bool readsPacked(const ProductFacts &facts) const override {
@@ -194,12 +195,13 @@ struct NativeDot : ProductStrategy {
 };
 
 ConfigAttr NativeDot::defaultConfig(MLIRContext *context, const Format &format,
-                                    const PanelFields &panel) const {
+                                    const PanelFields &panel,
+                                    const Target &target) const {
   int64_t block = DecodedBytes / PanelFields::VectorBytes /
                   int64_t(panel.fields.size()) * Columns;
-  // One pair a lane would be widened at once: nothing is won.
   int64_t pairs = format.stored().exactPairs(ActivationMax);
-  int64_t chunk = pairs > 1 ? std::min(pairs * Columns, block) : 0;
+  bool pays = target.pairsWorthAdding && pairs >= target.pairsWorthAdding;
+  int64_t chunk = pays ? std::min(pairs * Columns, block) : 0;
   return ConfigAttr::get(context, StrategyKind::NativeDot, /*rows=*/4,
                          /*groups=*/2, /*unroll=*/2, defaultStreams(panel),
                          block, chunk);

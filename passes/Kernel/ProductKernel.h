@@ -41,6 +41,7 @@
 #include "dialects/Mezzo/Mezzo.h"
 #include "lib/Layout/Panel.h"
 #include "passes/Kernel/KernelBuilder.h"
+#include "targets/Target.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -111,10 +112,11 @@ public:
   virtual ~ProductStrategy() = default;
 
   /// The choice that is good without measuring, for codes of `format` in
-  /// `panel`.
+  /// `panel` on `target`.
   virtual ConfigAttr defaultConfig(mlir::MLIRContext *context,
                                    const Format &format,
-                                   const PanelFields &panel) const = 0;
+                                   const PanelFields &panel,
+                                   const Target &target) const = 0;
 
   /// Decoded codes of eight rows: vectors of 32 bytes, so many for a step of
   /// four columns.

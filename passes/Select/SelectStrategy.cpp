@@ -38,10 +38,15 @@ class SelectStrategyPass
   using SelectStrategyBase::SelectStrategyBase;
 
   void runOnOperation() override {
+    llvm::Expected<Target> found = lookupTarget(target);
+    if (!found) {
+      getOperation().emitError() << llvm::toString(found.takeError());
+      return signalPassFailure();
+    }
     SymbolTableCollection symbols;
     WalkResult result = getOperation().walk([&](MatmulOp op) {
       FailureOr<WeightOp> weight = weightOf(op, symbols);
-      return succeeded(weight) && succeeded(choose(op, *weight))
+      return succeeded(weight) && succeeded(choose(op, *weight, *found))
                  ? WalkResult::advance()
                  : WalkResult::interrupt();
     });
@@ -49,13 +54,13 @@ class SelectStrategyPass
       signalPassFailure();
   }
 
-  LogicalResult choose(MatmulOp op, WeightOp weight) {
+  LogicalResult choose(MatmulOp op, WeightOp weight, const Target &machine) {
     Format format = weight.getFormat();
     Layout layout = panel(format.bits());
     PanelFields fields = llvm::cantFail(panelFields(layout, format.bits()));
     StrategyKind kind = strategyFor(op.getMode());
-    ConfigAttr chosen =
-        productStrategy(kind).defaultConfig(&getContext(), format, fields);
+    ConfigAttr chosen = productStrategy(kind).defaultConfig(
+        &getContext(), format, fields, machine);
     FailureOr<ConfigAttr> forced =
         overrideKnobs(chosen, config, [&] { return op.emitError(); });
     if (failed(forced))

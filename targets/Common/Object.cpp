@@ -2,6 +2,8 @@
 
 #include "targets/Common/Object.h"
 
+#include "targets/Common/Sink.h"
+
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/CodeGen/TargetSubtargetInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -25,6 +27,10 @@ llvm::Error checkNames(const Target &target,
   if (!info.isCPUStringValid(target.cpu))
     return llvm::createStringError("LLVM has no CPU '" + target.cpu +
                                    "' for the target " + target.name);
+  if (!target.tuneCpu.empty() && !info.isCPUStringValid(target.tuneCpu))
+    return llvm::createStringError("LLVM has no CPU '" + target.tuneCpu +
+                                   "' to schedule for, of the target " +
+                                   target.name);
   llvm::SmallVector<StringRef> features;
   StringRef(target.features).split(features, ',', -1, /*KeepEmpty=*/false);
   for (StringRef feature : features)
@@ -48,6 +54,8 @@ void setAttributes(llvm::Module &module, const Target &target) {
     }
     function.addFnAttr("target-cpu", target.cpu);
     function.addFnAttr("target-features", target.features);
+    if (!target.tuneCpu.empty())
+      function.addFnAttr("tune-cpu", target.tuneCpu);
     // Callers keep the stack at 16 bytes. Spill slots of 32-byte vectors that
     // straddle cache lines make kernels 2 to 3 times slower at some depths.
     function.addFnAttr("stackrealign");
@@ -116,6 +124,8 @@ llvm::Error emit(llvm::Module &module, const Target &target,
         "' is not valid: " + StringRef(problem).rtrim());
   if (llvm::Error error = checkIntrinsics(module, target, **machine))
     return error;
+  if (target.sinksDecoding)
+    sinkDecoding(module);
 
   llvm::legacy::PassManager passes;
   if ((*machine)->addPassesToEmitFile(passes, out, nullptr, type))

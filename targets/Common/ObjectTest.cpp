@@ -83,6 +83,23 @@ TEST(Object, FunctionsGetAttributesUnlessTheyHaveACpu) {
   EXPECT_FALSE(module->getDataLayout().isDefault());
 }
 
+/// Pipelines to schedule for, without the features of that CPU.
+TEST(Object, FunctionsAreTunedWhereTheTargetSaysForWhat) {
+  llvm::LLVMContext context;
+  auto module = parse("define void @kernel() { ret void }", context);
+  ASSERT_FALSE(bool(prepareModule(*module, level3())));
+  EXPECT_FALSE(module->getFunction("kernel")->hasFnAttribute("tune-cpu"));
+
+  Target target = level3();
+  target.tuneCpu = "znver3";
+  module = parse("define void @kernel() { ret void }", context);
+  ASSERT_FALSE(bool(prepareModule(*module, target)));
+  const llvm::Function *kernel = module->getFunction("kernel");
+  EXPECT_EQ(kernel->getFnAttribute("tune-cpu").getValueAsString(), "znver3");
+  EXPECT_EQ(kernel->getFnAttribute("target-cpu").getValueAsString(),
+            "x86-64-v3");
+}
+
 constexpr StringRef vnni = R"(
   declare <8 x i32> @llvm.x86.avx512.vpdpbusd.256(<8 x i32>, <32 x i8>, <32 x i8>)
   define <8 x i32> @kernel(<8 x i32> %a, <32 x i8> %u, <32 x i8> %s) {
@@ -140,6 +157,11 @@ TEST(Object, UnknownNamesAreErrors) {
   target.cpu = "x86-64-v9";
   EXPECT_EQ(message(emitObject(*module, target)),
             "LLVM has no CPU 'x86-64-v9' for the target x86-64-v3");
+  target = level3();
+  target.tuneCpu = "znver99";
+  EXPECT_EQ(message(emitObject(*module, target)),
+            "LLVM has no CPU 'znver99' to schedule for, of the target "
+            "x86-64-v3");
   target = level3();
   target.features = "+avx2,+fmaa";
   EXPECT_EQ(message(emitObject(*module, target)),

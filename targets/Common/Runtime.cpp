@@ -19,14 +19,21 @@ using llvm::StringRef;
 namespace {
 
 llvm::Expected<llvm::MemoryBufferRef> runtimeFor(const llvm::Triple &triple) {
-  if (triple.getArch() != llvm::Triple::x86_64)
+  auto buffer = [](const char *begin, const char *end) {
+    return llvm::MemoryBufferRef(StringRef(begin, end - begin), "runtime");
+  };
+  switch (triple.getArch()) {
+  case llvm::Triple::x86_64:
+    return buffer(mezzo_runtime_bitcode_x86_64,
+                  mezzo_runtime_bitcode_x86_64_end);
+  case llvm::Triple::aarch64:
+    return buffer(mezzo_runtime_bitcode_aarch64,
+                  mezzo_runtime_bitcode_aarch64_end);
+  default:
     return llvm::createStringError(
         "there is no runtime for " + triple.getArchName() +
-        " yet: compile for x86-64, or stop at --emit=llvm");
-  return llvm::MemoryBufferRef(
-      StringRef(mezzo_runtime_bitcode_x86_64, mezzo_runtime_bitcode_x86_64_end -
-                                                  mezzo_runtime_bitcode_x86_64),
-      "runtime");
+        " yet: compile for x86-64 or aarch64, or stop at --emit=llvm");
+  }
 }
 
 /// Collects what LLVM would otherwise print on stderr.

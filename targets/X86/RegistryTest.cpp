@@ -31,14 +31,17 @@ TEST(Registry, NamesFindTheirTarget) {
 }
 
 TEST(Registry, UnknownNamesListTheKnownOnes) {
-  std::string known = "native, generic, x86-64-v3, x86-64-v3+generic";
+  std::string known =
+      "native, generic, x86-64-v3, x86-64-v3+generic, aarch64, "
+      "aarch64+generic, aarch64+dotprod, aarch64+dotprod+generic, "
+      "aarch64+dotprod+i8mm, aarch64+dotprod+i8mm+generic";
   EXPECT_EQ(message(lookupTarget("z80")),
             "there is no target 'z80': use one of " + known);
   EXPECT_EQ(message(lookupTarget("")),
             "there is no target '': use one of " + known);
-  for (StringRef planned : {"x86-64-v2", "x86-64-v4", "x86-64-v3+avxvnni",
-                            "aarch64", "aarch64+dotprod", "ptx-sm_80", "hls",
-                            "c", "x86-64-v3+generic+generic"})
+  for (StringRef planned :
+       {"x86-64-v2", "x86-64-v4", "x86-64-v3+avxvnni", "aarch64+sve", "arm64",
+        "ptx-sm_80", "hls", "c", "x86-64-v3+generic+generic"})
     EXPECT_EQ(
         message(lookupTarget(planned)),
         ("target '" + planned + "' is not supported yet: use one of " + known)

@@ -19,11 +19,9 @@
 #include "targets/X86/X86.h"
 
 #include "dialects/Tile/Tile.h"
+#include "targets/Common/SpellingWriter.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mezzo;
@@ -43,40 +41,7 @@ VectorType lanesType(Builder &builder) {
   return VectorType::get(vectorBytes / 4, builder.getI32Type());
 }
 
-/// Writes ops at one place, so that a pattern reads like the instructions.
-struct Writer {
-  PatternRewriter &rewriter;
-  Location loc;
-
-  Value splat(VectorType type, int64_t value) {
-    auto element = cast<IntegerType>(type.getElementType());
-    APInt bits(element.getWidth(), value, /*isSigned=*/false,
-               /*implicitTrunc=*/true);
-    return arith::ConstantOp::create(rewriter, loc,
-                                     DenseElementsAttr::get(type, bits));
-  }
-  Value as(VectorType type, Value value) {
-    if (value.getType() == type)
-      return value;
-    return vector::BitCastOp::create(rewriter, loc, type, value);
-  }
-  Value call(StringRef intrinsic, VectorType type, ValueRange operands) {
-    return LLVM::CallIntrinsicOp::create(
-               rewriter, loc, type, rewriter.getStringAttr(intrinsic), operands)
-        .getResult(0);
-  }
-  Value and_(Value left, Value right) {
-    return arith::AndIOp::create(rewriter, loc, left, right);
-  }
-  Value add(Value left, Value right) {
-    return arith::AddIOp::create(rewriter, loc, left, right);
-  }
-  /// Shifts of 16-bit lanes by a constant.
-  template <typename Op>
-  Value shift(Value words, int64_t by) {
-    return Op::create(rewriter, loc, words, splat(wordsType(rewriter), by));
-  }
-};
+using Writer = SpellingWriter;
 
 //   tile.field %v shift = s width = w to = t
 //   -->

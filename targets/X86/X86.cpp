@@ -81,6 +81,7 @@ Target level3() {
   target.vectorBytes = 32;
   target.vectorRegisters = 16;
   target.hasFma = true;
+  target.pairsWorthAdding = 2;
   target.populateTileSpellings = x86::populateAvx2Spellings;
   target.initializeBackend = initializeBackend;
   target.intrinsicFeature = intrinsicFeature;

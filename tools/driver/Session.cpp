@@ -32,6 +32,12 @@ using namespace mezzo;
 /// otherwise.
 static constexpr int64_t EmbedLimit = int64_t(16) << 20;
 
+static EmbeddedObject::Machine machineOf(const Target &target) {
+  return llvm::Triple(target.triple).isAArch64()
+             ? EmbeddedObject::Machine::AArch64
+             : EmbeddedObject::Machine::X86_64;
+}
+
 llvm::Expected<Stage> mezzo::parseStage(StringRef name) {
   static const std::pair<StringRef, Stage> stages[] = {
       {"mezzo", Stage::Mezzo}, {"tile", Stage::Tile}, {"llvm", Stage::Llvm},
@@ -334,7 +340,7 @@ LogicalResult CompileSession::writeShared(StringRef path) {
   if (bytes > 0) {
     if (embed) {
       auto created =
-          EmbeddedObject::create(weightsPath, EmbeddedObject::Machine::X86_64);
+          EmbeddedObject::create(weightsPath, machineOf(*chosenTarget));
       if (!created)
         return fail(created.takeError());
       weights = std::move(*created);
