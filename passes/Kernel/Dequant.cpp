@@ -134,11 +134,12 @@ struct Dequant : ProductStrategy {
 
 ConfigAttr Dequant::defaultConfig(MLIRContext *context, const Format &,
                                   const PanelFields &panel,
-                                  const Target &) const {
+                                  const Target &target) const {
   int64_t rowGroups = panel.fields.size();
   int64_t columns = DecodedBytes / (rowGroups * PanelFields::VectorBytes);
   return ConfigAttr::get(context, StrategyKind::Dequant, /*rows=*/6,
-                         /*groups=*/2, /*unroll=*/1, defaultStreams(panel),
+                         /*groups=*/2, /*unroll=*/1,
+                         defaultStreams(panel, target),
                          /*block=*/columns, /*chunk=*/0);
 }
 

@@ -203,8 +203,8 @@ ConfigAttr NativeDot::defaultConfig(MLIRContext *context, const Format &format,
   bool pays = target.pairsWorthAdding && pairs >= target.pairsWorthAdding;
   int64_t chunk = pays ? std::min(pairs * Columns, block) : 0;
   return ConfigAttr::get(context, StrategyKind::NativeDot, /*rows=*/4,
-                         /*groups=*/2, /*unroll=*/2, defaultStreams(panel),
-                         block, chunk);
+                         /*groups=*/2, /*unroll=*/2,
+                         defaultStreams(panel, target), block, chunk);
 }
 
 Values NativeDot::finish(KernelBuilder &builder, const ProductFacts &facts,

@@ -102,8 +102,11 @@ struct RowGroupRecord {
 inline constexpr int64_t DecodedBytes = 16 << 10;
 
 /// Panels that are read side by side for one activation row, by default: two
-/// keep more of memory busy than one, and where panels are narrow, four do.
-inline int64_t defaultStreams(const PanelFields &panel) {
+/// keep more of memory busy than one, and where panels are narrow, four do, if
+/// their sums are one register each.
+inline int64_t defaultStreams(const PanelFields &panel, const Target &target) {
+  if (target.vectorBytes < PanelFields::VectorBytes)
+    return 2;
   return std::clamp<int64_t>(16 / panel.fields.size(), 2, 4);
 }
 
