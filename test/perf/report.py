@@ -67,9 +67,9 @@ def markdown(result: dict) -> str:
         f"Load average {result['load_average_before']:.1f} before, {result['load_average_after']:.1f} after.",
         "",
         f"Our lines: median (best) in us of {names[which]}, GOP/s, and with cold weights the share of a pure read",
-        "[its GB/s, streams]. Other lines: how many times as long as ours they take: ratio of medians (of bests) in "
-        f"{names[which]}, then of medians",
-        f"in {names[other]}. `call`: us of a call without work to speak of, which is in every time.",
+        "[its GB/s, streams]. Other lines: how many times as long as ours they take: ratio of medians (of bests) in",
+        f"{names[which]}, then of medians in {names[other]}. `call`: us of a call without work to speak of, which is in "
+        "every time.",
         "",
         "| | bits | call | " + " | ".join(f"m = {m}" for m in result["m"]) + " |",
         "|---|---|---|" + "---|" * len(result["m"]),
