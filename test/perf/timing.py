@@ -2,8 +2,9 @@
 
 Whatever happens to the machine (its clock, its memory, its neighbours) shall happen to all who take part. So they take
 turns, A B C A B C ..., and each comparison is one of medians over the same seconds. A turn is several calls in a row,
-since that is how a model calls a kernel; each call is timed by itself. The first call of a turn is not counted, if it is
-short: it pays for the caches and branch predictors that the one before has left.
+since that is how a model calls a kernel; each call is timed by itself. The first call of a turn is not counted: it
+pays for the caches and branch predictors that the one before has left, and for waking threads. (Where a call by one
+thread is long enough to hide that, a turn is that call.)
 
 Two clocks are read: the wall's, and that of the CPU time of this thread, in which somebody else's time slices do not
 count. With several threads, CPU time is that of the whole process, waiting in loops included.
@@ -21,10 +22,13 @@ from contender import Product
 TURN = 2e-3  # seconds
 FEWEST_ROUNDS, MOST_ROUNDS = 5, 1000
 MOST_CALLS = 200  # of a turn
-# A call as long as this hides what its predecessor left in the caches.
+# A call as long as this, by one thread, hides what its predecessor left in the caches.
 LONG_CALL = 5e-3
-# Threads that wait for more work spin for some time after a call. The next one's turn begins after that.
-CALM = 20e-3
+FEWEST_CALLS_OF_THREADS = 3
+# Threads of a pool spin for a while when a call is over, in case there is another: 10 ms in ggml, 40 in ONNX Runtime,
+# 100 in OpenBLAS. The next turn begins when this process has used less than a tenth of such a time.
+CALM = 5e-3
+LONGEST_WAIT = 2
 
 
 @dataclass
@@ -58,8 +62,8 @@ def interleave(products: Mapping[str, Product], seconds: float, threads: int) ->
         while rounds < FEWEST_ROUNDS or (time.monotonic() - begin < seconds and rounds < MOST_ROUNDS):
             for name, product in products.items():
                 if threads > 1:
-                    time.sleep(CALM)
-                _turn(product, lengths[name], samples[name], cpu_clock)
+                    _wait_for_calm()
+                _turn(product, lengths[name], threads, samples[name], cpu_clock)
             rounds += 1
     finally:
         if collecting:
@@ -77,11 +81,23 @@ def _length_of_call(product: Product) -> float:
     return sorted(times)[1]
 
 
-def _turn(product: Product, length: float, samples: Samples, cpu_clock) -> None:
+def _wait_for_calm() -> None:
+    begin = time.monotonic()
+    while True:
+        used = time.process_time()
+        time.sleep(CALM)
+        if time.process_time() - used < CALM / 10:
+            return
+        if time.monotonic() - begin > LONGEST_WAIT:
+            raise RuntimeError(f"a library still keeps a CPU busy {LONGEST_WAIT} s after its last call; use one thread")
+
+
+def _turn(product: Product, length: float, threads: int, samples: Samples, cpu_clock) -> None:
     wall_clock = time.perf_counter_ns
-    if length < LONG_CALL:
+    if length < LONG_CALL or threads > 1:
         product.next_run()()
-    for _ in range(min(max(1, round(TURN / length)), MOST_CALLS)):
+    fewest = FEWEST_CALLS_OF_THREADS if threads > 1 else 1
+    for _ in range(min(max(fewest, round(TURN / length)), MOST_CALLS)):
         run = product.next_run()
         wall, cpu = wall_clock(), cpu_clock()
         run()
