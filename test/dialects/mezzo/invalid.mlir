@@ -133,6 +133,13 @@ mezzo.weight @short_permutation {spec = "int8/ch", type = tensor<2x4x!mezzo.q<in
 
 // -----
 
+// expected-error @below {{'mezzo.weight' op is unsorted, but has no `permutation` to sort it by}}
+mezzo.weight @no_order {spec = "int8/ch", type = tensor<2x4x!mezzo.q<int8>>, data = dense<1> : tensor<8xi8>,
+  group = 4 : i64, layout = #mezzo.layout<"bit=[b:8], line=[k:*], tile=[n:*]">, scales = dense<1.0> : tensor<2x1xf32>,
+  unsorted}
+
+// -----
+
 //===------------------------------------------------------------------------===//
 // load_weight, load_packed
 //===------------------------------------------------------------------------===//

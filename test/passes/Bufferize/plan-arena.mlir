@@ -77,6 +77,40 @@ func.func @main(%frame: !llvm.ptr, %m: index) {
 
 // -----
 
+// Sizes are multiplied with saturation: what does not fit in 64 bits is asked for as 2^64 - 1 bytes, which there never are.
+
+// CHECK-LABEL: func @main
+// CHECK-SAME: (%{{.*}}: !llvm.ptr, %[[M:.*]]: index)
+// CHECK-DAG: %[[FOUR:.*]] = arith.constant 4 : i64
+// CHECK-DAG: %[[MOST:.*]] = arith.constant -1 : i64
+// CHECK-DAG: %[[NONE:.*]] = arith.constant 0 : i64
+// CHECK: %[[SIZE:.*]] = arith.index_cast %[[M]] : index to i64
+// CHECK: %[[LOW:.*]], %[[HIGH:.*]] = arith.mului_extended %[[FOUR]], %[[SIZE]] : i64
+// CHECK: %[[FITS:.*]] = arith.cmpi eq, %[[HIGH]], %[[NONE]] : i64
+// CHECK: %[[BYTES:.*]] = arith.select %[[FITS]], %[[LOW]], %[[MOST]] : i64
+// CHECK: %[[INDEX:.*]] = arith.index_cast %[[BYTES]] : i64 to index
+// CHECK: mezzo.alloc %[[INDEX]]
+func.func private @use(memref<?xf32>)
+func.func @main(%frame: !llvm.ptr, %m: index) {
+  %a = memref.alloc(%m) : memref<?xf32>
+  func.call @use(%a) : (memref<?xf32>) -> ()
+  return
+}
+
+// -----
+
+func.func private @use(memref<1152921504606846976xf32>)
+// expected-error @below {{needs intermediate tensors of 2^63 bytes or more: make the static sizes smaller}}
+func.func @main(%frame: !llvm.ptr) {
+  %a = memref.alloc() : memref<1152921504606846976xf32>
+  %b = memref.alloc() : memref<1152921504606846976xf32>
+  func.call @use(%a) : (memref<1152921504606846976xf32>) -> ()
+  func.call @use(%b) : (memref<1152921504606846976xf32>) -> ()
+  return
+}
+
+// -----
+
 // expected-error @below {{has no @main: run mezzo-form-entry first}}
 module {
 }

@@ -27,7 +27,8 @@ func.func @launches(%frame: !llvm.ptr, %x: memref<?x4xf32>, %y: memref<?x4xf32>,
 
 // -----
 
-// Weights and the arena are pointers in the frame; what is allocated comes from the runtime. The weight itself is gone.
+// Weights and the arena are pointers in the frame; what is allocated comes from the runtime, and where there is nothing,
+// the function returns. The weight itself is gone.
 
 mezzo.weight @w {type = tensor<4xf32>, data = dense<1.0> : tensor<4xf32>, parts = array<i64: 128>}
 
@@ -40,7 +41,13 @@ mezzo.weight @w {type = tensor<4xf32>, data = dense<1.0> : tensor<4xf32>, parts 
 // CHECK: llvm.getelementptr %[[WEIGHTS]][%[[AT]]]
 // CHECK: llvm.getelementptr %[[FRAME]][8]
 // CHECK: llvm.load
-// CHECK: llvm.call @mezzo_rt_alloc(%[[FRAME]], %[[BYTES]]) : (!llvm.ptr, i64) -> !llvm.ptr
+// CHECK: %[[MEMORY:.*]] = llvm.call @mezzo_rt_alloc(%[[FRAME]], %[[BYTES]]) : (!llvm.ptr, i64) -> !llvm.ptr
+// CHECK: %[[THERE:.*]] = llvm.icmp "ne" %[[MEMORY]]
+// CHECK: llvm.cond_br %[[THERE]], ^[[ON:.*]], ^[[OUT:.*]]
+// CHECK: ^[[OUT]]:
+// CHECK-NEXT: llvm.return
+// CHECK: ^[[ON]]:
+// CHECK: llvm.call @use(
 func.func private @use(memref<4xf32>, memref<?xi8>, memref<?xi8>)
 func.func @memory(%frame: !llvm.ptr, %bytes: index) {
   %w = mezzo.weight_view 128 : memref<4xf32>
@@ -52,17 +59,23 @@ func.func @memory(%frame: !llvm.ptr, %bytes: index) {
 
 // -----
 
-// A check that does not hold is told to the runtime. Status 12 is MEZZO_ERROR_RUNTIME.
+// A check that does not hold is told to the runtime, and the function returns. Status 12 is MEZZO_ERROR_RUNTIME.
 
 // CHECK: llvm.mlir.global internal constant @[[MESSAGE:mezzo.message.[0-9]+]]("no rows\00")
 // CHECK-LABEL: llvm.func @checks
 // CHECK-SAME: (%[[FRAME:[a-z0-9]+]]: !llvm.ptr, %[[OK:[a-z0-9]+]]: i1)
-// CHECK: llvm.cond_br %[[OK]]
+// CHECK: llvm.cond_br %[[OK]], ^[[ON:.*]], ^[[OUT:.*]]
+// CHECK: ^[[OUT]]:
 // CHECK: %[[STATUS:.*]] = llvm.mlir.constant(12 : i64)
 // CHECK: %[[TEXT:.*]] = llvm.mlir.addressof @[[MESSAGE]]
 // CHECK: llvm.call @mezzo_rt_fail(%[[FRAME]], %[[STATUS]], %[[TEXT]])
+// CHECK-NEXT: llvm.return
+// CHECK: ^[[ON]]:
+// CHECK: llvm.call @after()
+func.func private @after()
 func.func @checks(%frame: !llvm.ptr, %ok: i1) {
   mezzo.check %ok, "no rows"
+  func.call @after() : () -> ()
   return
 }
 
