@@ -24,7 +24,7 @@ struct PipelineOptions : public mlir::PassPipelineOptions<PipelineOptions> {
                              llvm::cl::init("native")};
   Option<std::string> compute{
       *this, "compute",
-      llvm::cl::desc("compute mode of products formed from Q/DQ: float, int"),
+      llvm::cl::desc("compute mode of products formed from Q/DQ: float, int, lut8"),
       llvm::cl::init("float")};
   Option<std::string> config{*this, "config",
                              llvm::cl::desc("force knobs: rows=4,groups=2,..."),

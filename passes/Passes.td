@@ -25,10 +25,10 @@ def FormMatmul : Pass<"mezzo-form-matmul", "::mlir::ModuleOp"> {
     ```
 
     Left as they are: products whose destination is not zero, whose result is not f32, whose scales lie along K without
-    blocks or are not constant, and weights marked `mezzo.strict` (`--strict-dq`). Errors: a mode that is neither `float`
-    nor `int`.
+    blocks or are not constant, and weights marked `mezzo.strict` (`--strict-dq`). Errors: a mode other than `float`,
+    `int` and `lut8`.
   }];
-  let options = [Option<"compute", "compute", "std::string", "\"float\"", "compute mode of the products: float or int">];
+  let options = [Option<"compute", "compute", "std::string", "\"float\"", "compute mode of the products: float, int or lut8">];
   let dependentDialects = ["::mezzo::MezzoDialect"];
 }
 
@@ -59,12 +59,13 @@ def LowerContractions : Pass<"mezzo-lower-contractions", "::mlir::ModuleOp"> {
 def SelectStrategy : Pass<"mezzo-select-strategy", "::mlir::ModuleOp"> {
   let summary = "choose strategy, tile and layout of every quantized product";
   let description = [{
-    The mode allows strategies (`dequant` in `float`, `native_dot` in `int`), the format needs a layout, and both decide the
+    The mode allows strategies (`dequant` in `float`, `native_dot` in `int`, `lut` in `lut8`), the format needs a layout, and both decide the
     knobs, with facts of the `target`. All uses of a weight read the same bytes. `config` forces knobs for all products, for tests and tuning:
     `rows=2,unroll=4` (see `#mezzo.config`); what it does not name keeps its default. The choices are the attribute `config`
     of the product and `packed` of its weight, and a remark for each product.
 
-    Errors: a product whose codes are computed at run time, a knob that is none or out of range, a target that does not exist.
+    Errors: a product whose codes are computed at run time, a weight that products of two modes want in two
+    layouts, a knob that is none or out of range, a target that does not exist.
   }];
   let options = [Option<"target", "target", "std::string", "\"generic\"", "name of the target">,
                  Option<"config", "config", "std::string", "\"\"", "force knobs: rows=4,groups=2,unroll=2,...">];
@@ -88,7 +89,7 @@ def PrepareActivations : Pass<"mezzo-prepare-activations", "::mlir::func::FuncOp
   let summary = "create what products need of their activations, once";
   let description = [{
     Mode `int` reads int8 rows: a `mezzo.quantize_rows` is made for each product, and products that read one activation in
-    the same groups share it (with a remark). Permuted columns are gathered once, likewise.
+    the same groups share it (with a remark). Mode `lut8` reads tables, made by a `mezzo.lut_build` and shared likewise. Permuted columns are gathered once, likewise.
   }];
   let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
@@ -96,7 +97,7 @@ def PrepareActivations : Pass<"mezzo-prepare-activations", "::mlir::func::FuncOp
 def EmitKernels : Pass<"mezzo-emit-kernels", "::mlir::ModuleOp"> {
   let summary = "write kernels, one function per key, and launch them";
   let description = [{
-    Products, row reductions and activation quantization become functions on memrefs whose inner loops are `tile`, `vector`
+    Products, row reductions, activation quantization and tables become functions on memrefs whose inner loops are `tile`, `vector`
     and `arith`, and a `mezzo.launch` over independent tasks. Ops with equal keys share one function. A key is readable and
     holds all that the body depends on: mode, format, types, group, whether there is one activation row or more, strategy,
     knobs and layout. N, K and strides are arguments.

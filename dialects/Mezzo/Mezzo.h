@@ -42,6 +42,12 @@ namespace mezzo {
 /// context, before bufferization.
 void registerMezzoBufferization(mlir::DialectRegistry &registry);
 
+/// Modes that products are compiled in.
+inline bool isComputable(ComputeMode mode) {
+  return mode == ComputeMode::Float || mode == ComputeMode::Int ||
+         mode == ComputeMode::Lut8;
+}
+
 /// Quantized activations lie in [-127, 127]: -128 has no negative that is a
 /// byte, and one code more is not worth what it costs.
 inline constexpr int64_t ActivationMax = 127;
@@ -55,6 +61,18 @@ inline int64_t padToFour(int64_t length) { return (length + 3) / 4 * 4; }
 inline int64_t quantizedRowLength(int64_t columns, int64_t group) {
   int64_t groups = (columns + group - 1) / group;
   int64_t lines = (groups * padToFour(group) + 63) / 64;
+  return 64 * (lines | 1);
+}
+
+/// The largest entry of a look-up table, a byte.
+inline constexpr int64_t LutEntryMax = 255;
+/// Entries of a table: the subset sums of four activations.
+inline constexpr int64_t LutEntries = 16;
+
+/// Bytes from one row of look-up tables to the next, padded likewise.
+inline int64_t lutRowLength(int64_t columns, int64_t group) {
+  int64_t groups = (columns + group - 1) / group;
+  int64_t lines = (groups * (padToFour(group) / 4) * LutEntries + 63) / 64;
   return 64 * (lines | 1);
 }
 

@@ -16,7 +16,7 @@ def Mezzo_Dialect : Dialect {
     The ops come in three layers, in the order in which the pipeline meets them:
 
     1. what a model says: `weight`, `load_weight`, `quantize`, `dequantize`, `matmul`, `softmax`, `layer_norm`, `rms_norm`;
-    2. what was decided: `load_packed`, `quantize_rows`, `packed_matmul`;
+    2. what was decided: `load_packed`, `quantize_rows`, `lut_build`, `packed_matmul`;
     3. what runs: `launch`, `check`, and the ops that reach the run-time frame (`weight_view`, `arena`, `alloc`).
 
     Letters have one meaning on this page: M rows of activations, N rows and K columns of a weight, G groups in a row of a

@@ -57,7 +57,8 @@ def Mezzo_ModeAttr : I32EnumAttr<"ComputeMode", "the arithmetic of a product, do
 
 def Mezzo_StrategyAttr : I32EnumAttr<"StrategyKind", "a way to compute a product that is exact in its mode", [
     I32EnumAttrCase<"Dequant", 0, "dequant">,
-    I32EnumAttrCase<"NativeDot", 1, "native_dot">]> {
+    I32EnumAttrCase<"NativeDot", 1, "native_dot">,
+    I32EnumAttrCase<"Lut", 2, "lut">]> {
   let cppNamespace = "::mezzo";
 }
 
@@ -67,12 +68,13 @@ def Mezzo_ConfigAttr : AttrDef<Mezzo_Dialect, "Config"> {
   let description = [{
     Choices never change a result, only its time. The knobs:
 
-    * `rows`, `groups`: the register tile for many activation rows: so many of them, by so many groups of eight weight rows;
+    * `rows`, `groups`: the register tile for many activation rows: so many of them, by so many row groups of the panel (eight weight rows, or
+      16 or 32 where the layout is one of indices);
     * `unroll`: steps of four columns that are written out in a round of the inner loop;
     * `streams`: panels that are read side by side for one activation row;
     * `block`: columns of a panel that are decoded together for many activation rows, a multiple of four;
-    * `chunk`: columns whose products are added up in 16-bit lanes before they are widened, a multiple of four that divides
-      `block`; 0 widens every product.
+    * `chunk`: columns whose products, or table entries, are added up in 16-bit lanes before they are widened, a multiple of
+      four that divides `block`; 0 widens every product.
 
     ```mlir
     #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2, streams = 2, block = 512, chunk = 64>

@@ -2,10 +2,21 @@
 
 #include "dialects/Mezzo/Mezzo.h"
 
-#include "lib/Layout/Panel.h"
+#include "lib/Layout/LutPanel.h"
 
 using namespace mlir;
 using namespace mezzo;
+
+static LogicalResult verifyLutWidth(Operation *op, ComputeMode mode,
+                                    const Format &format) {
+  if (mode == ComputeMode::Lut8 && format.bits() > MostLutBits)
+    return op->emitOpError()
+           << "has codes of format " << format.str()
+           << " in mode `lut8`, whose time grows with the bits: it takes "
+              "formats of at most "
+           << MostLutBits << " bits; use mode `int`";
+  return success();
+}
 
 LogicalResult MatmulOp::verify() {
   RankedTensorType input = getInput().getType(), codes = getCodes().getType(),
@@ -45,16 +56,16 @@ LogicalResult MatmulOp::verify() {
     if (cast<ShapedType>(bias.getType()).getDimSize(0) != n)
       return emitOpError() << "has a bias of type " << bias.getType() << " for "
                            << n << " rows";
-  if (getMode() != ComputeMode::Float && getMode() != ComputeMode::Int)
+  if (!isComputable(getMode()))
     return emitOpError()
            << "has mode `" << stringifyComputeMode(getMode())
-           << "`, which no strategy computes yet: use `float` or `int`";
+           << "`, which no strategy computes yet: use `float`, `int` or `lut8`";
   Format format = cast<QType>(codes.getElementType()).getNumberFormat();
   if (!format.isInteger())
     return emitOpError() << "has codes of format " << format.str()
                          << ", which no strategy computes yet: use an integer "
                             "format of 1 to 8 bits";
-  return success();
+  return verifyLutWidth(*this, getMode(), format);
 }
 
 LogicalResult MatmulOp::reifyResultShapes(OpBuilder &builder,
@@ -65,20 +76,27 @@ LogicalResult MatmulOp::reifyResultShapes(OpBuilder &builder,
 }
 
 LogicalResult PackedMatmulOp::verify() {
-  size_t operands = getActivation().size();
-  size_t prepared = getConfig().getChunk() ? 4 : 3;
-  if (operands != 1 && (getMode() != ComputeMode::Int || operands != prepared))
+  size_t operands = getActivation().size(), prepared = 1;
+  if (getMode() == ComputeMode::Int)
+    prepared = getConfig().getChunk() ? 4 : 3;
+  if (getMode() == ComputeMode::Lut8)
+    prepared = 4;
+  if (operands != 1 && operands != prepared)
     return emitOpError()
            << "has " << operands << " activation operands in mode `"
            << stringifyComputeMode(getMode()) << "` with a chunk of "
            << getConfig().getChunk()
            << ": one is needed, or in mode `int` three (codes, scales, sums), "
-              "and pairs where there is a chunk";
+              "and pairs where there is a chunk, or in mode `lut8` four "
+              "(tables, steps, negatives, sums)";
   llvm::Expected<Format> format = Format::parse(getFormat());
   if (!format)
     return emitOpError() << llvm::toString(format.takeError());
-  if (llvm::Expected<PanelFields> panel =
-          panelFields(getLayout().getLayout(), format->bits());
+  if (failed(verifyLutWidth(*this, getMode(), *format)))
+    return failure();
+  bool lut = getMode() == ComputeMode::Lut8;
+  if (llvm::Expected<PanelFields> panel = (lut ? lutFields : panelFields)(
+          getLayout().getLayout(), format->bits());
       !panel)
     return emitOpError() << "has a layout that no kernel reads: "
                          << llvm::toString(panel.takeError());
@@ -87,7 +105,8 @@ LogicalResult PackedMatmulOp::verify() {
     return emitOpError() << "is a product with " << rows << "x" << columns
                          << " in groups of " << group
                          << ": at least 1 of each is needed";
-  int64_t longest = 4 * format->stored().exactPairs(ActivationMax);
+  int64_t longest = 4 * (lut ? format->exactPlaneSums(LutEntryMax)
+                             : format->stored().exactPairs(ActivationMax));
   if (getConfig().getChunk() > longest)
     return emitOpError() << "adds up chunks of " << getConfig().getChunk()
                          << " columns, but 16 bits hold " << longest

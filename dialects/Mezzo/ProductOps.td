@@ -14,7 +14,7 @@ def Mezzo_MatmulOp : Mezzo_TensorOp<"matmul", [AttrSizedOperandSegments]> {
 
     `mode` fixes the arithmetic, down to the order of additions (`docs/numbers.md` has the programs): `float` folds
     `fma(C(q) - z, x, d)` over ascending k in each group and then `fma(s, d, y)` over ascending groups; `int` quantizes
-    each activation row to int8 and sums exactly. The bias is one addition at the end.
+    each activation row to int8 and sums exactly; `lut8` looks up rounded sums of four activations. The bias is one addition at the end.
 
     `config` is what `mezzo-select-strategy` chose; it never changes a result.
 
@@ -45,7 +45,8 @@ def Mezzo_PackedMatmulOp : Mezzo_TensorOp<"packed_matmul", [AttrSizedOperandSegm
     serves all groups it is `zero` and takes no room in the records.
 
     * `activation`: in mode `float` one operand, x [M, K] in f32. In mode `int` the results of `quantize_rows`, with `pairs`
-      where the configuration has a chunk; before `passes/Prepare` has made them, x alone.
+      where the configuration has a chunk; in mode `lut8` those of `lut_build`. Before `passes/Prepare` has made them, x
+      alone.
     * `weight`: the result of `load_packed`: records of codes in `layout`, scales of `scale_type` and, if any, offsets of
       `offset_type`.
     * `permutation`: as in `matmul`; `passes/Prepare` gathers the columns of x and drops it.
@@ -57,7 +58,7 @@ def Mezzo_PackedMatmulOp : Mezzo_TensorOp<"packed_matmul", [AttrSizedOperandSegm
        : (tensor<?x256xf32>, tensor<18432xi8>) -> tensor<?x64xf32>
     ```
 
-    Errors: a number of operands that the mode does not have, a format that is none, a layout that is no panel, sizes below
+    Errors: a number of operands that the mode does not have, a format that is none, a layout that is no panel of the mode's kind, sizes below
     1, a chunk that is longer than 16 bits hold whatever the codes are.
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$activation, 1DTensorOf<[I8]>:$weight,

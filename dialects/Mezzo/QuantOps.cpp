@@ -129,15 +129,52 @@ LogicalResult QuantizeRowsOp::verify() {
   return success();
 }
 
-LogicalResult
-QuantizeRowsOp::reifyResultShapes(OpBuilder &builder,
-                                  ReifiedRankedShapedTypeDims &shapes) {
-  OpFoldResult rows = sizesOf(builder, getLoc(), getInput())[0];
-  for (Type type : getResultTypes()) {
+LogicalResult LutBuildOp::verify() {
+  int64_t columns = getInput().getType().getDimSize(1), group = getGroup();
+  if (ShapedType::isDynamic(columns))
+    return emitOpError("needs a static number of columns: groups of the weight "
+                       "are counted along them");
+  if (group < 1)
+    return emitOpError() << "has a group of " << group
+                         << " columns: at least 1 is needed";
+  int64_t groups = llvm::divideCeil(columns, group),
+          length = lutRowLength(columns, group);
+  if (getTables().getType().getDimSize(1) != length)
+    return emitOpError() << "has " << getTables().getType().getDimSize(1)
+                         << " bytes of tables a row, but " << groups
+                         << " groups of " << padToFour(group) / 4
+                         << " tables take " << length;
+  for (Value perGroup : {getSteps(), getNegatives(), getSums()})
+    if (int64_t have = cast<ShapedType>(perGroup.getType()).getDimSize(1);
+        have != groups)
+      return emitOpError() << "has " << have
+                           << " steps, negatives or sums a row for " << groups
+                           << " groups";
+  return success();
+}
+
+/// Results of an op on rows: as many rows as the input has, and their static
+/// width.
+static LogicalResult reifyPerRow(OpBuilder &builder, Operation *op,
+                                 ReifiedRankedShapedTypeDims &shapes) {
+  OpFoldResult rows = sizesOf(builder, op->getLoc(), op->getOperand(0))[0];
+  for (Type type : op->getResultTypes()) {
     auto shaped = cast<ShapedType>(type);
     shapes.push_back({rows});
     if (shaped.getRank() == 2)
       shapes.back().push_back(builder.getIndexAttr(shaped.getDimSize(1)));
   }
   return success();
+}
+
+LogicalResult
+QuantizeRowsOp::reifyResultShapes(OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) {
+  return reifyPerRow(builder, *this, shapes);
+}
+
+LogicalResult
+LutBuildOp::reifyResultShapes(OpBuilder &builder,
+                              ReifiedRankedShapedTypeDims &shapes) {
+  return reifyPerRow(builder, *this, shapes);
 }

@@ -90,4 +90,36 @@ def Mezzo_QuantizeRowsOp : Mezzo_TensorOp<"quantize_rows"> {
   let hasVerifier = 1;
 }
 
+def Mezzo_LutBuildOp : Mezzo_TensorOp<"lut_build"> {
+  let summary = "look-up tables of sums of four activations, once for all products that read them";
+  let description = [{
+    Tables of mode `lut8` (`docs/numbers.md`). Every group of `group` columns, padded with zeros to a multiple of four, is cut
+    into blocks of four activations a. The sum of those whose bits are set in an index i, less the sum of the negative ones
+    N, is T[i] - N >= 0; in steps t, one for the whole group, it is a byte:
+
+    `t = max over blocks of (sum |a|) / 255` (0 becomes 1), `E[i] = clamp(round_half_even((T[i] - N) / t), 0, 255)`.
+
+    All sums are left folds over ascending columns, all divisions true ones. NaN becomes entry 0. The input is x [M, K] with
+    a static K. Results, with G = ceil(K / group):
+
+    * `tables` [M, L] in `i8`, unsigned: 16 bytes for each block of each group; rows are padded to an odd number of 64-byte
+      lines (`lutRowLength` gives L). Blocks beyond K have tables of zeros;
+    * `steps` [M, G] in `f32`: t of each group;
+    * `negatives` [M, G] in `f32`: the fold of the blocks' N;
+    * `sums` [M, G] in `f32`: the fold of the group's x.
+
+    ```mlir
+    %t, %steps, %negatives, %sums = mezzo.lut_build %x group = 128
+       : (tensor<?x256xf32>) -> (tensor<?x1088xi8>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>)
+    ```
+
+    Errors: a dynamic K, a group below 1, result sizes that do not follow.
+  }];
+  let arguments = (ins 2DTensorOf<[F32]>:$input, I64Attr:$group);
+  let results = (outs 2DTensorOf<[I8]>:$tables, 2DTensorOf<[F32]>:$steps, 2DTensorOf<[F32]>:$negatives,
+    2DTensorOf<[F32]>:$sums);
+  let assemblyFormat = "$input `group` `=` $group attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 #endif // MEZZO_DIALECTS_MEZZO_QUANTOPS_TD

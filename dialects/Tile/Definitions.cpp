@@ -109,6 +109,34 @@ struct DefineAddPairs : OpRewritePattern<AddPairsOp> {
   }
 };
 
+//   tile.lookup %t[%i]
+//   -->
+//   i == 15 ? t[15] : ... i == 1 ? t[1] : t[0]
+struct DefineLookup : OpRewritePattern<LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(LookupOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Type bytes = op.getType();
+    auto entry = [&](int64_t index) -> Value {
+      Value scalar =
+          vector::ExtractOp::create(rewriter, loc, op.getTable(), index);
+      return vector::BroadcastOp::create(rewriter, loc, bytes, scalar);
+    };
+    Value result = entry(0);
+    for (int64_t index = 1; index < op.getTable().getType().getNumElements();
+         ++index) {
+      Value isIndex = arith::CmpIOp::create(
+          rewriter, loc, arith::CmpIPredicate::eq, op.getIndices(),
+          splat(rewriter, loc, bytes, index));
+      result =
+          arith::SelectOp::create(rewriter, loc, isIndex, entry(index), result);
+    }
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
 //   tile.broadcast_group %m[%i] : memref<..xi8> -> vector<32xi8>
 //   -->
 //   vector.load of four bytes, as one i32, to all lanes
@@ -137,5 +165,6 @@ struct DefineBroadcastGroup : OpRewritePattern<BroadcastGroupOp> {
 
 void mezzo::tile::populateDefinitionPatterns(RewritePatternSet &patterns) {
   patterns.add<DefineField, DefineProduct<DotOp>, DefineProduct<DotPairsOp>,
-               DefineAddPairs, DefineBroadcastGroup>(patterns.getContext());
+               DefineAddPairs, DefineLookup, DefineBroadcastGroup>(
+      patterns.getContext());
 }

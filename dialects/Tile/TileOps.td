@@ -95,6 +95,20 @@ def Tile_AddPairsOp : Tile_Op<"add_pairs", [Pure, AllTypesMatch<["acc", "result"
   let hasVerifier = 1;
 }
 
+def Tile_LookupOp : Tile_Op<"lookup", [Pure, AllTypesMatch<["indices", "result"]>]> {
+  let summary = "bytes of a table of sixteen, one for each index";
+  let description = [{
+    `table[indices[i]]`, in every byte. Indices lie in 0..15; what others give is up to the machine.
+
+    ```mlir
+    %e = tile.lookup %t[%i] : vector<16xi8>, vector<32xi8>
+    ```
+  }];
+  let arguments = (ins VectorOfLengthAndType<[16], [I8]>:$table, Tile_Bytes:$indices);
+  let results = (outs Tile_Bytes:$result);
+  let assemblyFormat = "$table `[` $indices `]` attr-dict `:` type($table) `,` type($indices)";
+}
+
 def Tile_BroadcastGroupOp : Tile_Op<"broadcast_group", [MemoryEffects<[MemRead]>]> {
   let summary = "four bytes of memory, repeated over a vector";
   let description = [{Reads four consecutive columns of one activation row and gives them to every row of the weight.}];

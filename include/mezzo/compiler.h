@@ -92,7 +92,7 @@ typedef struct mezzo_input_shape {
 typedef struct mezzo_compile_options {
   uint64_t size;        /**< sizeof(mezzo_compile_options) */
   const char *target;   /**< "native", "x86-64-v3", ... */
-  const char *compute;  /**< "float" or "int"; NULL: what the model says */
+  const char *compute;  /**< "float", "int" or "lut8"; NULL: what the model says */
   const char *strategy; /**< of all products: "dequant", "native_dot"; NULL:
                              the compiler's choice */
   const char *tile;     /**< of all products: "rows=4,groups=2,..." */

@@ -55,6 +55,31 @@ Layout mezzo::panel(unsigned bits) {
   }
 }
 
+// Likewise, of a panel of indices: a nibble each for 16 rows and 16 more, or
+// for 32 and 32 more.
+static std::string lutPiece(StringRef condition, StringRef lane,
+                            unsigned stride, StringRef line) {
+  return (condition + "bit=[k:4, n@" + Twine(stride) + ":2], lane=" + lane +
+          ", line" + line + ", step=[k@4:*], group=[g:*], panel=[n@64:*]; ")
+      .str();
+}
+
+Layout mezzo::lutPanel(unsigned bits) {
+  assert(bits >= 1 && bits <= 4 && "panels of indices hold 1 to 4 bits");
+  StringRef planes = "[b:2, n:16]", rows = "[n@16:2, n:16]";
+  switch (bits) {
+  case 1:
+    return read(lutPiece("", rows, 32, "=[]"));
+  case 2:
+    return read(lutPiece("", planes, 16, "=[n@32:2]"));
+  case 3:
+    return read(lutPiece("b<2: ", planes, 16, "(3)=[n@32:2]") +
+                lutPiece("b>=2: ", rows, 32, "(3)=2+[]"));
+  default:
+    return read(lutPiece("", planes, 16, "=[b@2:2, n@32:2]"));
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Formats of other systems
 //===----------------------------------------------------------------------===//
@@ -164,6 +189,7 @@ std::vector<CatalogueEntry> mezzo::catalogue() {
   };
   auto all = {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u};
   family("panel", all, panel);
+  family("lutpanel", {1, 2, 3, 4}, lutPanel);
   family("matmulnbits", all, [](unsigned bits) { return matMulNBits(bits); });
   family("flat", all, flat);
   family("planes", all, bitPlanes);

@@ -16,6 +16,12 @@ namespace mezzo {
 /// Order outside the vectors: steps of a group, groups, panels.
 Layout panel(unsigned bits);
 
+/// The panel that look-up kernels read: axes n, g, k, b; 1 <= bits <= 4
+/// (LutPanel.h has the picture). Indices of four bits, one of each k of a step,
+/// two planes of a row beside each other, sixteen rows in a vector and 64 in a
+/// panel; a plane without a partner stands beside sixteen rows of its own.
+Layout lutPanel(unsigned bits);
+
 /// ONNX MatMulNBits, and every format that packs along k with the low bits
 /// first: a row is a stream of codes, 1 <= bits <= 8. With a block length, k is
 /// padded to whole blocks as that operator wants; without, to whole bytes.
@@ -58,8 +64,8 @@ Layout ggufQ4_1();
 Layout ggufQ8_0();
 
 /// A layout by the name that `mezzo explain layout` and Python use: "panel4",
-/// "matmulnbits4", "gptq3", "flat4", "planes2", "lut2", "dense3", "trit5", ...;
-/// anything else is read as a layout's text.
+/// "lutpanel2", "matmulnbits4", "gptq3", "flat4", "planes2", "lut2", "dense3",
+/// "trit5", ...; anything else is read as a layout's text.
 llvm::Expected<Layout> layoutByName(llvm::StringRef nameOrText);
 
 /// All names that `layoutByName` knows, with the bits of their codes.

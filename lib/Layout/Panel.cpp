@@ -1,17 +1,17 @@
 //===- Panel.cpp - How a kernel reads a panel of packed weights -----------===//
 
 #include "lib/Layout/Panel.h"
-#include "lib/Layout/BoundLayout.h"
 #include "lib/Layout/Detail.h"
+#include "lib/Layout/PanelRows.h"
 
 using namespace llvm;
 using namespace mezzo;
 using namespace mezzo::layout_detail;
 
-// Evaluating a few positions proves something about all only if nothing else
-// looks at the higher ones: no swizzles, no conditions outside the panel, and
-// one digit each that counts steps and panels. Returns the rows of a panel.
-static Expected<int64_t> checkShape(const Layout &layout) {
+constexpr unsigned RowsPerGroup = 8;
+
+Expected<int64_t> layout_detail::panelRows(const Layout &layout,
+                                           unsigned multiple) {
   int64_t rows = 0;
   for (const Piece &piece : layout.pieces())
     for (const Space &space : piece.spaces)
@@ -25,9 +25,10 @@ static Expected<int64_t> checkShape(const Layout &layout) {
         if (d.axis == 'n' && d.isRest())
           rows = rows && rows != d.stride ? -1 : d.stride;
       }
-  if (rows <= 0 || rows % PanelFields::RowsPerGroup != 0 || rows > 4096)
+  if (rows <= 0 || rows % multiple != 0 || rows > 4096)
     return error("not a panel: the last digit of n must be n@R:*, R a multiple "
-                 "of 8 and equal in all pieces");
+                 "of " +
+                 Twine(multiple) + " and equal in all pieces");
   for (const Piece &piece : layout.pieces())
     for (const Condition &c : piece.conditions)
       if (c.axis != 'b' && (c.axis != 'n' || c.radix == Digit::Rest ||
@@ -35,6 +36,22 @@ static Expected<int64_t> checkShape(const Layout &layout) {
         return error("not a panel: a piece has conditions beyond " +
                      Twine(rows) + " rows");
   return rows;
+}
+
+Expected<StepAddresses> StepAddresses::get(const Layout &layout, int64_t rows,
+                                           unsigned bits) {
+  StepAddresses steps;
+  steps.grouped = layout.mentions('g');
+  Extents extents = {{'n', 2 * rows}};
+  if (steps.grouped)
+    extents.push_back({'g', 1});
+  extents.push_back({'k', 2 * PanelFields::ColumnsPerStep});
+  extents.push_back({'b', bits});
+  Expected<BoundLayout> bound = layout.bind(extents);
+  if (!bound)
+    return bound.takeError();
+  steps.bound = std::move(*bound);
+  return steps;
 }
 
 PanelRecord mezzo::panelRecord(const PanelFields &panel, int64_t group,
@@ -51,35 +68,22 @@ PanelRecord mezzo::panelRecord(const PanelFields &panel, int64_t group,
 }
 
 Expected<PanelFields> mezzo::panelFields(const Layout &layout, unsigned bits) {
-  constexpr int64_t Rows = PanelFields::RowsPerGroup,
-                    Columns = PanelFields::ColumnsPerStep,
+  constexpr int64_t Rows = RowsPerGroup, Columns = PanelFields::ColumnsPerStep,
                     VectorBits = 8 * PanelFields::VectorBytes;
   if (bits < 1 || bits > 8)
     return error("a panel holds codes of 1 to 8 bits, not " + Twine(bits));
-  Expected<int64_t> shape = checkShape(layout);
+  Expected<int64_t> shape = panelRows(layout, Rows);
   if (!shape)
     return shape.takeError();
   int64_t rows = *shape;
+  Expected<StepAddresses> steps = StepAddresses::get(layout, rows, bits);
+  if (!steps)
+    return steps.takeError();
+  const StepAddresses &address = *steps;
 
-  // Two steps of two panels show all there is to know.
-  bool grouped = layout.mentions('g');
-  Extents extents = {{'n', 2 * rows}};
-  if (grouped)
-    extents.push_back({'g', 1});
-  extents.push_back({'k', 2 * Columns});
-  extents.push_back({'b', bits});
-  Expected<BoundLayout> bound = layout.bind(extents);
-  if (!bound)
-    return bound.takeError();
-  auto address = [&](int64_t n, int64_t k, int64_t b) {
-    if (grouped)
-      return bound->bitAddress({n, 0, k, b});
-    return bound->bitAddress({n, k, b});
-  };
-
-  PanelFields panel = {bits, unsigned(rows), 0, {}};
+  PanelFields panel = {bits, unsigned(rows), RowsPerGroup, 0, {}, {}};
   for (int64_t group = 0; group < rows / Rows; ++group) {
-    SmallVector<Field, 2> &fields = panel.fields.emplace_back();
+    SmallVector<Field, 3> &fields = panel.fields.emplace_back();
     for (unsigned b = 0; b < bits; ++b) {
       int64_t at = address(group * Rows, 0, b);
       if (at < 0 || at % VectorBits >= 8 || at / VectorBits >= 64)

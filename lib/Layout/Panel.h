@@ -4,6 +4,7 @@
 #define MEZZO_LIB_LAYOUT_PANEL_H
 
 #include "lib/Layout/Layout.h"
+#include <array>
 
 namespace mezzo {
 
@@ -21,21 +22,43 @@ struct Field {
   }
 };
 
-/// A panel as a kernel sees it. The rows of a panel come in groups of eight, a
-/// step is four k. The code at row 8*r + i, column j of a step is the union of
-/// `fields[r]`, each read from byte j + 4*i of its vector: an int32 lane holds
-/// four consecutive k of one row, and the lanes of a vector are eight rows.
+/// What byte of a vector of indices belongs to what: a plane of sixteen rows,
+/// which are half 0 or half 1 of a row group.
+struct PlaneByte {
+  unsigned plane, half;
+
+  bool operator==(const PlaneByte &o) const {
+    return plane == o.plane && half == o.half;
+  }
+};
+
+/// A panel as a kernel sees it. The rows of a panel come in groups, a step is
+/// four k. `fields[r]` are the runs of bits that row group r is read from, each
+/// at the same place of every byte of its vector. What they mean depends on the
+/// kind of the panel:
+///
+/// * Panels of codes (`panelFields`). The code at row 8*r + i, column j of a
+///   step is the union of `fields[r]`, each read from byte j + 4*i: an int32
+///   lane holds four consecutive k of one row, and the lanes of a vector are
+///   eight rows.
+/// * Panels of indices (`lutFields`, LutPanel.h). A field is four bits, one of
+///   each k of the step, all of one plane: an index into a table. A 16-bit lane
+///   holds two of them, and the lanes of a vector are sixteen rows: byte p of
+///   lane i of the field v is row 16*half + i of its group, as `planes[v][p]`
+///   says, the same for all groups.
 struct PanelFields {
   static constexpr unsigned VectorBytes = 32;
-  static constexpr unsigned RowsPerGroup = 8;
   static constexpr unsigned ColumnsPerStep = 4;
 
   unsigned bits;
   unsigned rowsPerPanel;
+  unsigned rowsPerGroup;
   unsigned vectorsPerStep;
-  llvm::SmallVector<llvm::SmallVector<Field, 2>, 8> fields; ///< By row group.
+  llvm::SmallVector<llvm::SmallVector<Field, 3>, 8> fields; ///< By row group.
+  llvm::SmallVector<std::array<PlaneByte, 2>, 3> planes; ///< Or empty: codes.
 
   unsigned stepBytes() const { return vectorsPerStep * VectorBytes; }
+  bool holdsIndices() const { return !planes.empty(); }
 };
 
 /// Where one group of one panel lies in a packed weight. A weight is a sequence
@@ -56,9 +79,9 @@ struct PanelRecord {
 PanelRecord panelRecord(const PanelFields &panel, int64_t group,
                         int64_t scaleBytes, int64_t offsetBytes);
 
-/// Derives the fields of a layout with axes n, (g,) k, b for codes of `bits`
-/// bits by evaluating it at every position of a step. Fails, naming the first
-/// position that lies elsewhere, where the layout is not of panel form.
+/// Derives the fields of a panel of codes: a layout with axes n, (g,) k, b for
+/// codes of `bits` bits is evaluated at every position of a step. Fails, naming
+/// the first position that lies elsewhere, where it is not of this form.
 llvm::Expected<PanelFields> panelFields(const Layout &layout, unsigned bits);
 
 } // namespace mezzo

@@ -327,6 +327,11 @@ float Format::planeConstant() const {
   return kind_ == Kind::Odd ? static_cast<float>(affine().offset) : 0.0f;
 }
 
+int64_t Format::exactPlaneSums(int32_t largest) const {
+  int32_t sums = UINT16_MAX / ((int32_t(numCodes()) - 1) * largest);
+  return sums ? llvm::bit_floor(uint32_t(sums)) : 0;
+}
+
 int32_t Format::integerValue(uint32_t raw) const {
   Affine map = affine();
   uint32_t field = (raw & (numCodes() - 1)) ^ map.flip;

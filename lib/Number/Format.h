@@ -119,6 +119,11 @@ public:
   std::vector<float> planeWeights() const;
   /// c of the same sum.
   float planeConstant() const;
+  /// How many terms sum_b (w_b / scale) * E_b, with all E_b in [0, largest], a
+  /// 16-bit lane tells apart, modulo 2^16 and so wherever it starts; rounded
+  /// down to a power of two, 0 where it is none. For int3, |1| + |2| + |-4| =
+  /// 7, and of entries up to 255 it is 32: 32 * 7 * 255 = 57120 < 2^16.
+  int64_t exactPlaneSums(int32_t largest) const;
 
   /// The number a raw field stands for; integer formats only. Bits above bits()
   /// are ignored.

@@ -50,6 +50,18 @@ int32_t meaning(const Format &format, uint32_t raw) {
   }
 }
 
+TEST(Format, PlaneSumsThatSixteenBitsTellApart) {
+  auto sums = [](const char *name) {
+    return llvm::cantFail(Format::parse(name)).exactPlaneSums(255);
+  };
+  EXPECT_EQ(sums("uint1"), 256);
+  EXPECT_EQ(sums("odd1"), 256); // the scale of two comes later
+  EXPECT_EQ(sums("ternary"), 64);
+  EXPECT_EQ(sums("int3"), 32);
+  EXPECT_EQ(sums("uint4"), 16);
+  EXPECT_EQ(sums("uint8"), 1);
+}
+
 TEST(Format, EveryFieldOfEveryIntegerFormat) {
   for (const Format &format : integerFormats()) {
     std::vector<float> weights = format.planeWeights();

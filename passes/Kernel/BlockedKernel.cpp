@@ -9,7 +9,7 @@
 // The scratch memory is on the stack of the thread that runs the task:
 //
 //     decoded   [step][vector of the step][row group]   32 bytes each
-//     results   [activation row][row group]             y, eight floats each
+//     results   [activation row][row group]             y, a float per row
 //     partial   [activation row][row group]             d, for long groups only
 //
 //===----------------------------------------------------------------------===//
@@ -65,13 +65,14 @@ private:
 
   /// Bytes of one decoded step.
   int64_t stepBytes() const {
-    return kernel.strategy.vectorsPerStep() * rowGroups * VectorBytes;
+    return kernel.strategy.vectorsPerStep(facts) * rowGroups * VectorBytes;
   }
 
   ProductKernel &kernel;
   KernelBuilder &builder;
   const ProductFacts &facts;
   int64_t rowGroups;
+  int64_t laneBytes; ///< of a row group's y, or d
   int64_t blockSteps;
   bool inPlace; ///< packed codes are decoded codes
   Value decoded, results, partial;
@@ -81,14 +82,14 @@ private:
 
 BlockedWriter::BlockedWriter(ProductKernel &kernel)
     : kernel(kernel), builder(kernel.builder), facts(kernel.facts),
-      rowGroups(facts.rowGroups()),
+      rowGroups(facts.rowGroups()), laneBytes(4 * facts.panel.rowsPerGroup),
       blockSteps(facts.config.getBlock() / Columns),
       inPlace(kernel.strategy.readsPacked(facts)) {
   if (!inPlace)
     decoded = allocate(blockSteps * stepBytes());
-  results = allocate(RowBlock * rowGroups * VectorBytes);
+  results = allocate(RowBlock * rowGroups * laneBytes);
   if (facts.record.steps > blockSteps)
-    partial = allocate(RowBlock * rowGroups * VectorBytes);
+    partial = allocate(RowBlock * rowGroups * laneBytes);
 }
 
 /// Scratch memory of the whole kernel: on the stack, once per call.
@@ -107,18 +108,17 @@ Value BlockedWriter::allocate(int64_t bytes) {
 // Scratch memory
 //===----------------------------------------------------------------------===//
 
-/// Of a row's and row group's eight lanes in `results` and `partial`.
+/// Of a row's and row group's lanes in `results` and `partial`.
 Value BlockedWriter::place(Value row, Value rowGroup) {
   Value local = builder.sub(row, rowBegin);
-  return builder.add(builder.mul(local, rowGroups * VectorBytes),
-                     builder.mul(rowGroup, VectorBytes));
+  return builder.add(builder.mul(local, rowGroups * laneBytes),
+                     builder.mul(rowGroup, laneBytes));
 }
 
 void BlockedWriter::clear(Value scratch) {
   auto lanes = builder.lanesOf(builder.getI32Type());
-  Value end =
-      builder.mul(builder.sub(rowEnd, rowBegin), rowGroups * VectorBytes);
-  builder.loop(builder.index(0), end, VectorBytes, [&](Value at) {
+  Value end = builder.mul(builder.sub(rowEnd, rowBegin), rowGroups * laneBytes);
+  builder.loop(builder.index(0), end, laneBytes, [&](Value at) {
     builder.storeBytes(builder.zeros(lanes), scratch, at);
   });
 }
@@ -128,9 +128,9 @@ Values BlockedWriter::load(Value scratch, Type element, ArrayRef<Value> rows,
   Values values;
   for (Value row : rows)
     for (int64_t i = 0; i < width; ++i)
-      values.push_back(builder.loadBytes(
-          builder.lanesOf(element), scratch,
-          builder.add(place(row, rowGroup), i * VectorBytes)));
+      values.push_back(
+          builder.loadBytes(builder.lanesOf(element), scratch,
+                            builder.add(place(row, rowGroup), i * laneBytes)));
   return values;
 }
 
@@ -139,7 +139,7 @@ void BlockedWriter::store(Value scratch, ArrayRef<Value> values,
   for (auto [index, row] : llvm::enumerate(rows))
     for (int64_t i = 0; i < width; ++i)
       builder.storeBytes(values[index * width + i], scratch,
-                         builder.add(place(row, rowGroup), i * VectorBytes));
+                         builder.add(place(row, rowGroup), i * laneBytes));
 }
 
 //===----------------------------------------------------------------------===//
@@ -175,7 +175,7 @@ Values BlockedWriter::accumulate(ArrayRef<Value> rows, Value rowGroup,
         builder.add(decodedBase, builder.mul(rowGroup, VectorBytes)),
         builder.mul(step, stepBytes()));
     Values vectors;
-    for (unsigned v = 0; v < kernel.strategy.vectorsPerStep(); ++v)
+    for (unsigned v = 0; v < kernel.strategy.vectorsPerStep(facts); ++v)
       for (int64_t i = 0; i < width; ++i)
         vectors.push_back(builder.loadBytes(
             bytes, inPlace ? kernel.operands.weight : decoded,
@@ -324,8 +324,7 @@ void BlockedWriter::writePanel(Value which) {
             builder.loadBytes(builder.lanesOf(builder.getF32Type()), results,
                               place(row, builder.index(rowGroup)));
         kernel.store(
-            row, builder.add(firstRow, rowGroup * PanelFields::RowsPerGroup),
-            y);
+            row, builder.add(firstRow, rowGroup * facts.panel.rowsPerGroup), y);
       }
     });
   });

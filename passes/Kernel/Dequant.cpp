@@ -110,7 +110,9 @@ struct Dequant : ProductStrategy {
                            const PanelFields &panel,
                            const Target &target) const override;
 
-  unsigned vectorsPerStep() const override { return Columns; }
+  unsigned vectorsPerStep(const ProductFacts &) const override {
+    return Columns;
+  }
   bool readsPacked(const ProductFacts &) const override { return false; }
   /// Adding +0 turns a sum of -0 into +0.
   bool ignoresPadding() const override { return false; }

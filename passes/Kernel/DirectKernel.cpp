@@ -27,8 +27,8 @@ namespace {
 constexpr int64_t CacheLine = 64;
 /// How far ahead of their use lines are asked for, in bytes.
 constexpr int64_t PrefetchDistance = 3072;
-/// Row groups that one register tile holds.
-constexpr unsigned TileRowGroups = 8;
+/// Weight rows that one register tile holds.
+constexpr unsigned TileRows = 64;
 
 class DirectWriter {
 public:
@@ -76,7 +76,8 @@ void DirectWriter::prefetch(Value base, int64_t begin, int64_t end) {
 /// steps, `contexts` what decoding needs.
 Values DirectWriter::codes(ArrayRef<Value> bases, ArrayRef<Value> contexts,
                            Value step, unsigned position) {
-  unsigned perStep = kernel.strategy.vectorsPerStep(), width = contexts.size();
+  unsigned perStep = kernel.strategy.vectorsPerStep(facts),
+           width = contexts.size();
   Values decoded(perStep * width);
   int64_t stepBytes = facts.panel.stepBytes();
   for (auto [index, base] : llvm::enumerate(bases)) {
@@ -133,7 +134,7 @@ Values DirectWriter::addTile(ArrayRef<unsigned> tile, Value group,
 Values DirectWriter::addGroup(Value group, int64_t columns, Values y) {
   SmallVector<unsigned> all(panels.size());
   std::iota(all.begin(), all.end(), 0);
-  if (panels.size() * rowGroups.size() <= TileRowGroups)
+  if (panels.size() * facts.panel.rowsPerPanel <= TileRows)
     return addTile(all, group, columns, std::move(y));
   for (unsigned panel : all)
     y = addTile({panel}, group, columns, std::move(y));
@@ -154,7 +155,7 @@ void DirectWriter::write() {
     Value firstRow = builder.mul(panel, facts.panel.rowsPerPanel);
     for (unsigned rowGroup : rowGroups)
       kernel.store(row,
-                   builder.add(firstRow, rowGroup * PanelFields::RowsPerGroup),
+                   builder.add(firstRow, rowGroup * facts.panel.rowsPerGroup),
                    y[index * rowGroups.size() + rowGroup]);
   }
 }

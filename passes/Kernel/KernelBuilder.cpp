@@ -75,7 +75,7 @@ Value KernelBuilder::roundDown(Value value, int64_t step) {
 //===----------------------------------------------------------------------===//
 
 VectorType KernelBuilder::lanesOf(Type element) {
-  return VectorType::get(PanelFields::RowsPerGroup, element);
+  return VectorType::get(lanes, element);
 }
 
 Value KernelBuilder::zeros(VectorType type) {

@@ -12,12 +12,16 @@ namespace mezzo {
 /// Values that a loop carries: accumulators, mostly.
 using Values = llvm::SmallVector<mlir::Value>;
 
-/// An ImplicitLocOpBuilder that knows index arithmetic on constants, vectors of
-/// eight lanes, and loops that carry values. What is constant is folded while
-/// it is written, so that emitters need no special cases for offsets of zero.
+/// An ImplicitLocOpBuilder that knows index arithmetic on constants, vectors
+/// with a lane for each row of a row group, and loops that carry values. What
+/// is constant is folded while it is written, so that emitters need no special
+/// cases for offsets of zero.
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
 public:
   using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  /// Rows of a row group: 8 unless somebody says otherwise.
+  void setLanes(unsigned count) { lanes = count; }
 
   //===------------------------------------------------------------------===//
   // Index arithmetic
@@ -41,14 +45,14 @@ public:
   // Vectors
   //===------------------------------------------------------------------===//
 
-  /// Eight lanes: one row of the weight each.
+  /// One lane for each row of a row group.
   mlir::VectorType lanesOf(mlir::Type element);
   /// All zeros.
   mlir::Value zeros(mlir::VectorType type);
   /// `value` in every element of a vector of integers, cut to their width.
   mlir::Value splat(mlir::VectorType type, int64_t value);
   mlir::Value splatFloat(mlir::VectorType type, float value);
-  /// A scalar in eight lanes.
+  /// A scalar in all of these lanes.
   mlir::Value broadcast(mlir::Value scalar);
   mlir::Value bitcast(mlir::VectorType type, mlir::Value vector);
   /// A vector from, or to, the bytes at `offset` of a flat memref of i8.
@@ -80,6 +84,9 @@ public:
   /// powers of two below that, down to 1.
   void tiles(mlir::Value begin, mlir::Value end, int64_t rows,
              llvm::function_ref<void(mlir::Value first, int64_t rows)> body);
+
+private:
+  unsigned lanes = 8;
 };
 
 } // namespace mezzo

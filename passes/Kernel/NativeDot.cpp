@@ -161,7 +161,7 @@ struct NativeDot : ProductStrategy {
                            const PanelFields &panel,
                            const Target &target) const override;
 
-  unsigned vectorsPerStep() const override { return 1; }
+  unsigned vectorsPerStep(const ProductFacts &) const override { return 1; }
   bool readsPacked(const ProductFacts &facts) const override {
     return facts.code.isSigned(); // eight bits: a code is its byte
   }

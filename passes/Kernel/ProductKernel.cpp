@@ -19,6 +19,8 @@ const ProductStrategy &mezzo::productStrategy(StrategyKind kind) {
     return dequantStrategy();
   case StrategyKind::NativeDot:
     return nativeDotStrategy();
+  case StrategyKind::Lut:
+    return lutStrategy();
   }
   llvm_unreachable("every kind of strategy is listed");
 }
@@ -28,14 +30,13 @@ static int64_t bytesOf(Type type) {
 }
 
 ProductFacts::ProductFacts(PackedMatmulOp op)
-    : config(op.getConfig()), group(op.getGroup()),
+    : format(llvm::cantFail(Format::parse(op.getFormat()))), zero(op.getZero()),
+      code(format.stored()), config(op.getConfig()), group(op.getGroup()),
       tail(op.getColumns() % op.getGroup()), scaleType(op.getScaleType()),
       offsetType(op.getOffsetType().value_or(Type())) {
-  Format format = llvm::cantFail(Format::parse(op.getFormat()));
-  code = format.stored();
-  code.offset -= op.getZero();
-  panel =
-      llvm::cantFail(panelFields(op.getLayout().getLayout(), format.bits()));
+  code.offset -= zero;
+  panel = llvm::cantFail(
+      fieldsOfAnyPanel(op.getLayout().getLayout(), format.bits()));
   record = panelRecord(panel, group, bytesOf(scaleType), bytesOf(offsetType));
   int64_t rows = op.getOutput().getType().getDimSize(0);
   if (!ShapedType::isDynamic(rows))
@@ -83,13 +84,14 @@ void ProductKernel::store(Value m, Value firstRow, Value y) {
                                 ValueRange{m, firstRow}, mask, y);
 }
 
-/// Eight elements of an array in the record that has one for each row.
-static Value loadPerRow(KernelBuilder &builder, Type element, int64_t array,
-                        Value weight, RowGroupRecord at) {
+/// A row group's elements of an array in the record that has one for each row.
+static Value loadPerRow(KernelBuilder &builder, const ProductFacts &facts,
+                        Type element, int64_t array, Value weight,
+                        RowGroupRecord at) {
   VectorType lanes = builder.lanesOf(element);
   Value offset = builder.add(
       builder.add(at.record, array),
-      builder.mul(at.rowGroup, PanelFields::RowsPerGroup * bytesOf(element)));
+      builder.mul(at.rowGroup, facts.panel.rowsPerGroup * bytesOf(element)));
   return builder.loadBytes(lanes, weight, offset);
 }
 
@@ -102,21 +104,21 @@ static Value widenToFloat(KernelBuilder &builder, Value values) {
 
 Value mezzo::loadScales(KernelBuilder &builder, const ProductFacts &facts,
                         Value weight, RowGroupRecord at) {
-  return widenToFloat(builder, loadPerRow(builder, facts.scaleType,
+  return widenToFloat(builder, loadPerRow(builder, facts, facts.scaleType,
                                           facts.record.scales, weight, at));
 }
 
 Value mezzo::loadFloatZeros(KernelBuilder &builder, const ProductFacts &facts,
                             Value weight, RowGroupRecord at) {
-  return widenToFloat(builder, loadPerRow(builder, facts.offsetType,
+  return widenToFloat(builder, loadPerRow(builder, facts, facts.offsetType,
                                           facts.record.offsets, weight, at));
 }
 
 Value mezzo::loadIntegerZeros(KernelBuilder &builder, const ProductFacts &facts,
                               Value weight, RowGroupRecord at) {
-  return arith::ExtSIOp::create(
-      builder, builder.lanesOf(builder.getI32Type()),
-      loadPerRow(builder, facts.offsetType, facts.record.offsets, weight, at));
+  return arith::ExtSIOp::create(builder, builder.lanesOf(builder.getI32Type()),
+                                loadPerRow(builder, facts, facts.offsetType,
+                                           facts.record.offsets, weight, at));
 }
 
 Value mezzo::gatherCode(KernelBuilder &builder, const ProductFacts &facts,
@@ -223,6 +225,7 @@ func::FuncOp mezzo::emitProductKernel(ModuleOp module, PackedMatmulOp op,
       ProductFacts(op),
       {},
       {}};
+  kernel.builder.setLanes(kernel.facts.panel.rowsPerGroup);
   kernel.operands.activations = next(op.getActivation().size());
   kernel.operands.weight = next(1)[0];
   if (op.getBias())

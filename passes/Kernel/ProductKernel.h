@@ -31,7 +31,7 @@
 // A strategy is a class that says what decoded codes look like and writes the
 // sums. It names no bit width and no machine: which bits of which vector make
 // up a code comes from the layout (PanelFields), what they mean from the format
-// (Format::Stored), and what may overflow from ranges.
+// (Format::Stored, or its planes), and what may overflow from ranges.
 //
 //===----------------------------------------------------------------------===//
 
@@ -39,7 +39,7 @@
 #define MEZZO_PASSES_KERNEL_PRODUCTKERNEL_H
 
 #include "dialects/Mezzo/Mezzo.h"
-#include "lib/Layout/Panel.h"
+#include "lib/Layout/LutPanel.h"
 #include "passes/Kernel/KernelBuilder.h"
 #include "targets/Target.h"
 
@@ -51,7 +51,9 @@ namespace mezzo {
 struct ProductFacts {
   explicit ProductFacts(PackedMatmulOp op);
 
-  Format::Stored code; ///< its offset with the zero point of all groups in it
+  Format format;
+  int64_t zero;        ///< the zero point of all groups, if they have one
+  Format::Stored code; ///< its offset with that zero point in it
   PanelFields panel;
   PanelRecord record;
   ConfigAttr config;
@@ -92,7 +94,7 @@ struct Segment {
   unsigned tileSize() const { return rows.size() * width; }
 };
 
-/// Eight rows' scales and offsets in one group.
+/// The scales and offsets of a row group in one group.
 struct RowGroupRecord {
   mlir::Value record;   ///< byte offset of the record
   mlir::Value rowGroup; ///< of the panel
@@ -107,7 +109,7 @@ inline constexpr int64_t DecodedBytes = 16 << 10;
 inline int64_t defaultStreams(const PanelFields &panel, const Target &target) {
   if (target.vectorBytes < PanelFields::VectorBytes)
     return 2;
-  return std::clamp<int64_t>(16 / panel.fields.size(), 2, 4);
+  return std::clamp<int64_t>(128 / panel.rowsPerPanel, 2, 4);
 }
 
 class ProductStrategy {
@@ -121,9 +123,9 @@ public:
                                    const PanelFields &panel,
                                    const Target &target) const = 0;
 
-  /// Decoded codes of eight rows: vectors of 32 bytes, so many for a step of
+  /// Decoded codes of a row group: vectors of 32 bytes, so many for a step of
   /// four columns.
-  virtual unsigned vectorsPerStep() const = 0;
+  virtual unsigned vectorsPerStep(const ProductFacts &facts) const = 0;
   /// Whether packed codes need no decoding.
   virtual bool readsPacked(const ProductFacts &facts) const = 0;
   /// Whether sums over padded columns add nothing, to the last bit.
@@ -161,6 +163,8 @@ const ProductStrategy &productStrategy(StrategyKind kind);
 const ProductStrategy &dequantStrategy();
 /// `int` mode: integer dot products of bytes, one scale after the group.
 const ProductStrategy &nativeDotStrategy();
+/// `lut8` mode: bytes looked up in tables of sums of four activations.
+const ProductStrategy &lutStrategy();
 
 /// Writes the kernel of `op` into `module` as a function called `name`.
 mlir::func::FuncOp emitProductKernel(mlir::ModuleOp module, PackedMatmulOp op,
@@ -190,7 +194,7 @@ struct ProductKernel {
   mlir::Value record(mlir::Value panel, mlir::Value group);
   /// The packed vectors of one step at `base`, those that `rowGroups` need.
   Values loadPacked(mlir::Value base, llvm::ArrayRef<unsigned> rowGroups);
-  /// Adds the bias and stores eight rows' results; rows beyond N are not
+  /// Adds the bias and stores the results of a row group; rows beyond N are not
   /// stored.
   void store(mlir::Value m, mlir::Value firstRow, mlir::Value y);
 };
@@ -206,8 +210,8 @@ void writeBlockedKernel(ProductKernel &kernel, mlir::Value begin,
 mlir::Value gatherCode(KernelBuilder &builder, const ProductFacts &facts,
                        llvm::ArrayRef<mlir::Value> packed, unsigned rowGroup);
 
-/// Eight scales (or float offsets) of a row group as f32, eight integer zeros,
-/// less the format's offset, as i32.
+/// The scales (or float offsets) of a row group as f32, its integer zeros, less
+/// the format's offset, as i32.
 mlir::Value loadScales(KernelBuilder &builder, const ProductFacts &facts,
                        mlir::Value weight, RowGroupRecord at);
 mlir::Value loadFloatZeros(KernelBuilder &builder, const ProductFacts &facts,

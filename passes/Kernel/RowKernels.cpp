@@ -10,6 +10,7 @@
 
 #include "dialects/Mezzo/Mezzo.h"
 #include "passes/Kernel/KernelTypes.h"
+#include "passes/Kernel/LutBuild.h"
 #include "passes/Kernel/PairSums.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -40,6 +41,7 @@ public:
   void layerNorm(bool hasBias, const APFloat &epsilon);
   void rmsNorm(const APFloat &epsilon);
   void quantizeRows(int64_t group, int64_t chunk, int64_t centre);
+  void lutBuild(int64_t group);
 
 private:
   using Map = llvm::function_ref<Value(Value column, Value element)>;
@@ -348,10 +350,17 @@ void RowWriter::quantizeRows(int64_t group, int64_t chunk, int64_t centre) {
   });
 }
 
+/// Arguments: x, tables, steps, negatives, sums.
+void RowWriter::lutBuild(int64_t group) {
+  LutRow lut{argument(0), argument(1), argument(2), argument(3),
+             argument(4), row,         columns,     group};
+  writeLutTables(builder, lut);
+}
+
 } // namespace
 
 bool mezzo::isRowOp(Operation *op) {
-  return isa<SoftmaxOp, LayerNormOp, RmsNormOp, QuantizeRowsOp>(op);
+  return isa<SoftmaxOp, LayerNormOp, RmsNormOp, QuantizeRowsOp, LutBuildOp>(op);
 }
 
 std::string mezzo::rowKernelKey(Operation *op) {
@@ -374,7 +383,8 @@ std::string mezzo::rowKernelKey(Operation *op) {
         os << "quantize_rows.int8.g" << quantize.getGroup();
         if (quantize.getChunk())
           os << "c" << quantize.getChunk() << "m" << quantize.getCentre();
-      });
+      })
+      .Case([&](LutBuildOp lut) { os << "lut_build.g" << lut.getGroup(); });
   return key;
 }
 
@@ -400,6 +410,7 @@ func::FuncOp mezzo::emitRowKernel(ModuleOp module, Operation *op,
       .Case([&](QuantizeRowsOp quantize) {
         writer.quantizeRows(quantize.getGroup(), quantize.getChunk(),
                             quantize.getCentre());
-      });
+      })
+      .Case([&](LutBuildOp lut) { writer.lutBuild(lut.getGroup()); });
   return function;
 }

@@ -95,7 +95,7 @@ static std::optional<int64_t> commonZero(ElementsAttr zeros) {
 PackedWeight::PackedWeight(WeightOp weight) : groups(weight.getGroups()) {
   Format format = weight.getFormat();
   panel = llvm::cantFail(
-      panelFields(weight.getPacked()->getLayout(), format.bits()));
+      fieldsOfAnyPanel(weight.getPacked()->getLayout(), format.bits()));
   scaleType = weight.getScales()->getElementType();
   if (auto offsets = weight.getOffsets()) {
     if (std::optional<int64_t> common = commonZero(*offsets))
@@ -253,7 +253,9 @@ llvm::Error PackedWriter::write(int64_t offset, PartSink sink) {
   std::vector<int32_t> order;
   if (weight.getUnsorted())
     order = readOrder(*weight.getPermutation());
-  uint32_t flip = weight.getFormat().stored().flip;
+  // Indices are of the format's own planes.
+  uint32_t flip =
+      packed.panel.holdsIndices() ? 0 : weight.getFormat().stored().flip;
   int64_t perPanel = packed.panel.rowsPerPanel,
           codeBytes = packed.record.scales,
           panelBytes = packed.groups * packed.record.bytes;

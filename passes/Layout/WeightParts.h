@@ -4,7 +4,7 @@
 #define MEZZO_PASSES_LAYOUT_WEIGHTPARTS_H
 
 #include "dialects/Mezzo/Mezzo.h"
-#include "lib/Layout/Panel.h"
+#include "lib/Layout/LutPanel.h"
 
 namespace mezzo {
 

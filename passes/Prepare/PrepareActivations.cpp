@@ -58,6 +58,7 @@ class PrepareActivationsPass
     llvm::DenseMap<std::pair<Value, StringRef>, Value> gathered;
     llvm::DenseMap<std::tuple<Value, int64_t, int64_t, int64_t>, QuantizeRowsOp>
         quantized;
+    llvm::DenseMap<std::pair<Value, int64_t>, LutBuildOp> tables;
     getOperation().walk([&](PackedMatmulOp op) {
       OpBuilder builder(op);
       if (Value permutation = op.getPermutation()) {
@@ -72,7 +73,19 @@ class PrepareActivationsPass
         op.getActivationMutable().assign(x);
         op.getPermutationMutable().clear();
       }
-      if (op.getMode() != ComputeMode::Int || op.getActivation().size() != 1)
+      if (op.getActivation().size() != 1)
+        return;
+      if (op.getMode() == ComputeMode::Lut8) {
+        LutBuildOp &shared =
+            tables[{op.getActivation()[0], int64_t(op.getGroup())}];
+        if (!shared)
+          shared = buildTables(builder, op);
+        else
+          shared.emitRemark()
+              << "tables built once, read by another product as well";
+        op.getActivationMutable().assign(shared.getResults());
+      }
+      if (op.getMode() != ComputeMode::Int)
         return;
       QuantizeRowsOp &shared =
           quantized[{op.getActivation()[0], int64_t(op.getGroup()),
@@ -84,6 +97,19 @@ class PrepareActivationsPass
             << "quantized once, read by another product as well";
       op.getActivationMutable().assign(shared.getResults());
     });
+  }
+
+  static LutBuildOp buildTables(OpBuilder &builder, PackedMatmulOp op) {
+    Value x = op.getActivation()[0];
+    int64_t rows = cast<ShapedType>(x.getType()).getDimSize(0),
+            columns = op.getColumns(), group = op.getGroup();
+    auto perGroup =
+        RankedTensorType::get({rows, int64_t(llvm::divideCeil(columns, group))},
+                              builder.getF32Type());
+    auto tables = RankedTensorType::get({rows, lutRowLength(columns, group)},
+                                        builder.getI8Type());
+    return LutBuildOp::create(builder, op.getLoc(), tables, perGroup, perGroup,
+                              perGroup, x, group);
   }
 
   static QuantizeRowsOp quantize(OpBuilder &builder, PackedMatmulOp op) {

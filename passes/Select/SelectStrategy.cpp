@@ -29,8 +29,19 @@ FailureOr<WeightOp> weightOf(MatmulOp op, SymbolTableCollection &symbols) {
 }
 
 StrategyKind strategyFor(ComputeMode mode) {
-  return mode == ComputeMode::Int ? StrategyKind::NativeDot
-                                  : StrategyKind::Dequant;
+  switch (mode) {
+  case ComputeMode::Int:
+    return StrategyKind::NativeDot;
+  case ComputeMode::Lut8:
+    return StrategyKind::Lut;
+  default:
+    return StrategyKind::Dequant;
+  }
+}
+
+/// The layout that a strategy reads codes of so many bits in.
+Layout layoutFor(StrategyKind kind, unsigned bits) {
+  return kind == StrategyKind::Lut ? lutPanel(bits) : panel(bits);
 }
 
 class SelectStrategyPass
@@ -56,9 +67,10 @@ class SelectStrategyPass
 
   LogicalResult choose(MatmulOp op, WeightOp weight, const Target &machine) {
     Format format = weight.getFormat();
-    Layout layout = panel(format.bits());
-    PanelFields fields = llvm::cantFail(panelFields(layout, format.bits()));
     StrategyKind kind = strategyFor(op.getMode());
+    Layout layout = layoutFor(kind, format.bits());
+    PanelFields fields =
+        llvm::cantFail(fieldsOfAnyPanel(layout, format.bits()));
     ConfigAttr chosen = productStrategy(kind).defaultConfig(
         &getContext(), format, fields, machine);
     FailureOr<ConfigAttr> forced =
@@ -66,7 +78,14 @@ class SelectStrategyPass
     if (failed(forced))
       return failure();
     op.setConfigAttr(*forced);
-    weight.setPackedAttr(LayoutAttr::get(&getContext(), layout.str()));
+    auto packed = LayoutAttr::get(&getContext(), layout.str());
+    if (weight.getPacked() && *weight.getPacked() != packed)
+      return op.emitError()
+             << "reads " << weight.getSymName() << " in mode `"
+             << stringifyComputeMode(op.getMode())
+             << "`, which wants another layout than a product before it: give "
+                "both one mode, or each a weight of its own";
+    weight.setPackedAttr(packed);
     op.emitRemark() << "strategy " << stringifyStrategyKind(kind) << " for "
                     << *weight.getSpec() << " in mode "
                     << stringifyComputeMode(op.getMode()) << ": "

@@ -247,9 +247,9 @@ class FormMatmulPass : public mezzo::impl::FormMatmulBase<FormMatmulPass> {
 
   void runOnOperation() override {
     std::optional<ComputeMode> mode = symbolizeComputeMode(compute);
-    if (!mode || (*mode != ComputeMode::Float && *mode != ComputeMode::Int)) {
+    if (!mode || !isComputable(*mode)) {
       getOperation().emitError() << "cannot compute products in mode '"
-                                 << compute << "': use float or int";
+                                 << compute << "': use float, int or lut8";
       return signalPassFailure();
     }
     RewritePatternSet patterns(&getContext());

@@ -43,7 +43,7 @@ def compile(
     """Compiles an ONNX model to a shared object, with a C header beside it.
 
     target: "native" (this CPU), "x86-64-v3", ...
-    compute: the arithmetic of quantized products, "float" or "int"; None: what the model says, else "float".
+    compute: the arithmetic of quantized products, "float", "int" or "lut8"; None: what the model says, else "float".
     dims: sizes of named dimensions, {"batch": 1}. What is not fixed stays dynamic.
     shapes: whole shapes of inputs, {"x": [1, 3, 224, 224]}.
     weights: "embed", "file" (model.weights beside model.so) or "auto" (embed up to 16 MiB).

@@ -31,7 +31,8 @@ def linear(
     w: a QuantizedTensor [N, K] with axis 1.
     bias: [N] float32, added last.
     compute: the arithmetic. "float": activations as they are; "int": activations quantized to int8 per row, exact
-        integer sums. Each gives the same bits on every machine, with any number of threads.
+        integer sums; "lut8": sums of four activations looked up in tables of bytes, for weights of 1 to 4 bits. Each gives
+        the same bits on every machine, with any number of threads.
     strategy, tile: force the compiler's choice, as in `compile`; no bit of the result depends on them.
     threads: 0 means $MEZZO_NUM_THREADS, else as many as the CPUs of this process.
 

@@ -99,6 +99,7 @@ TEST(ArmInstructions, AreTheOnesMeant) {
   EXPECT_EQ(count(eightBits, "aarch64+dotprod", "sdot"), 0u);
   EXPECT_EQ(count(eightBits, "aarch64+dotprod", "usdot"), 0u);
   EXPECT_EQ(count(eightBits, "aarch64+dotprod+i8mm", "usdot"), 2u);
+  EXPECT_EQ(count(lookupText(), "aarch64", "tbl"), 2u);
   // One load for both registers.
   EXPECT_EQ(count(broadcastText(), "aarch64", "ld1r"), 1u);
 }

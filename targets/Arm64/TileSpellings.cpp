@@ -246,11 +246,31 @@ struct SpellWideDot : OpRewritePattern<tile::DotOp> {
   }
 };
 
+//   tile.lookup %t[%i]
+//   -->
+//   per half: tbl
+struct SpellLookup : OpRewritePattern<tile::LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tile::LookupOp op,
+                                PatternRewriter &rewriter) const override {
+    SpellingWriter write{rewriter, op.getLoc()};
+    if (op.getType() != write.type(32, 8))
+      return rewriter.notifyMatchFailure(op, "not a vector of 32 bytes");
+    Value halves[2];
+    for (unsigned half : {0, 1})
+      halves[half] =
+          write.call("llvm.aarch64.neon.tbl1.v16i8", write.type(16, 8),
+                     {op.getTable(), halfOf(write, op.getIndices(), half)});
+    rewriter.replaceOp(op, join(write, halves));
+    return success();
+  }
+};
+
 } // namespace
 
 void arm64::populateNeonSpellings(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
   patterns.add<SpellField, SpellBroadcastGroup, SpellDotPairs, SpellAddPairs,
-               SpellWideDot>(context, /*benefit=*/2);
+               SpellWideDot, SpellLookup>(context, /*benefit=*/2);
   patterns.add<SpellNarrowDot>(context, /*benefit=*/3);
 }

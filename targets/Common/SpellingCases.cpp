@@ -120,6 +120,8 @@ void addProducts(std::vector<SpellingCase> &cases) {
            {-1, 0, 127}})
     cases.push_back(productCase<int32_t>("dot", r));
   for (ProductRanges r : std::initializer_list<ProductRanges>{{0, 127, 128},
+                                                              {0, 255, 64},
+                                                              {0, 255, 8},
                                                               {0, 129, 127},
                                                               {0, 63, 127},
                                                               {0, 15, 127},
@@ -169,6 +171,25 @@ void addPairSums(std::vector<SpellingCase> &cases) {
   sums.inputs = {bytes(accs), bytes(words)};
   sums.expected = bytes(expected);
   cases.push_back(std::move(sums));
+}
+
+/// Tables with bytes of both signs; every index at every place of a vector.
+constexpr int Tables = 64;
+
+void addLookups(std::vector<SpellingCase> &cases) {
+  SpellingCase lookup{"lookup", lookupText(), {}, {}};
+  Buffer tables(Tables * 16), indices(Tables * VectorBytes);
+  std::mt19937 random(6);
+  for (uint8_t &entry : tables)
+    entry = random();
+  for (int table = 0; table < Tables; ++table)
+    for (int i = 0; i < VectorBytes; ++i) {
+      uint8_t &index = indices[table * VectorBytes + i];
+      index = table < 16 ? (table + i) % 16 : random() % 16;
+      lookup.expected.push_back(tables[table * 16 + index]);
+    }
+  lookup.inputs = {std::move(tables), std::move(indices)};
+  cases.push_back(std::move(lookup));
 }
 
 /// Every address of 64 bytes that has four bytes behind it.
@@ -232,11 +253,33 @@ std::string mezzo::broadcastText() {
   )";
 }
 
+std::string mezzo::lookupText() {
+  return llvm::formatv(R"(
+    func.func @lookup(%tables: memref<{0}xi8>, %indices: memref<{1}xi8>,
+                      %out: memref<{1}xi8>) {{
+      %zero = arith.constant 0 : index
+      %two = arith.constant 2 : index
+      %size = arith.constant 16 : index
+      %end = arith.constant {0} : index
+      scf.for %i = %zero to %end step %size {{
+        %j = arith.muli %i, %two : index
+        %t = vector.load %tables[%i] : memref<{0}xi8>, vector<16xi8>
+        %x = vector.load %indices[%j] : memref<{1}xi8>, vector<32xi8>
+        %r = tile.lookup %t[%x] : vector<16xi8>, vector<32xi8>
+        vector.store %r, %out[%j] : memref<{1}xi8>, vector<32xi8>
+      }
+      return
+    }
+  )",
+                       Tables * 16, Tables * VectorBytes);
+}
+
 std::vector<SpellingCase> mezzo::spellingCases() {
   std::vector<SpellingCase> cases;
   addFields(cases);
   addProducts(cases);
   addPairSums(cases);
+  addLookups(cases);
   addBroadcasts(cases);
   return cases;
 }

@@ -45,6 +45,9 @@ std::string productText(llvm::StringRef op, ProductRanges ranges);
 /// A function called `broadcast` around `tile.broadcast_group`.
 std::string broadcastText();
 
+/// A function called `lookup` around `tile.lookup`, over many tables.
+std::string lookupText();
+
 /// All cases of all ops: all operands where there are few, random and extreme
 /// ones else.
 std::vector<SpellingCase> spellingCases();

@@ -148,6 +148,9 @@ TEST(SpellingInstructions, AreTheOnesMeant) {
   EXPECT_EQ(instructions(pairs, "vpabsb"), 1u);
   EXPECT_EQ(instructions(pairs, "vpmaddubsw"), 1u);
   EXPECT_EQ(instructions(pairs, "vpaddw"), 1u);
+  EXPECT_EQ(instructions(lookupText(), "vpshufb"), 1u);
+  EXPECT_EQ(instructions(lookupText(), "vbroadcasti128"), 1u)
+      << "a load that fills both halves";
   // A load that is a broadcast; the float one, since nothing but a store
   // follows.
   EXPECT_EQ(instructions(broadcastText(), "vbroadcastss"), 1u);

@@ -196,6 +196,28 @@ struct SpellWideDot : OpRewritePattern<tile::DotOp> {
   }
 };
 
+//   tile.lookup %t[%i]
+//   -->
+//   vpshufb, whose two halves look up a table of sixteen bytes each: the same
+struct SpellLookup : OpRewritePattern<tile::LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tile::LookupOp op,
+                                PatternRewriter &rewriter) const override {
+    VectorType bytes = bytesType(rewriter);
+    if (op.getType() != bytes)
+      return rewriter.notifyMatchFailure(op, "not a vector of 32 bytes");
+    Writer write{rewriter, op.getLoc()};
+    SmallVector<int64_t> twice(vectorBytes);
+    for (int64_t i = 0; i < vectorBytes; ++i)
+      twice[i] = i % (vectorBytes / 2);
+    Value table = vector::ShuffleOp::create(
+        rewriter, op.getLoc(), op.getTable(), op.getTable(), twice);
+    rewriter.replaceOp(op, write.call("llvm.x86.avx2.pshuf.b", bytes,
+                                      {table, op.getIndices()}));
+    return success();
+  }
+};
+
 } // namespace
 
 void x86::populateAvx2Spellings(RewritePatternSet &patterns) {
@@ -203,5 +225,6 @@ void x86::populateAvx2Spellings(RewritePatternSet &patterns) {
   // spelling of broadcast_group: LLVM makes a `vpbroadcastd` from memory of its
   // definition.
   patterns.add<SpellField, SpellNarrowDot, SpellWideDot, SpellDotPairs,
-               SpellAddPairs>(patterns.getContext(), /*benefit=*/2);
+               SpellAddPairs, SpellLookup>(patterns.getContext(),
+                                           /*benefit=*/2);
 }

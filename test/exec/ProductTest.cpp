@@ -40,9 +40,11 @@ void check(LoadedModel &model, llvm::ArrayRef<Product> products,
 
 const std::vector<int64_t> allM{1, 3, 16, 37};
 
-std::vector<std::string> integerFormats() {
+/// Those that the mode computes with.
+std::vector<std::string> integerFormats(ComputeMode mode) {
   std::vector<std::string> names;
-  for (int bits = 1; bits <= 8; ++bits)
+  int most = mode == ComputeMode::Lut8 ? 4 : 8;
+  for (int bits = 1; bits <= most; ++bits)
     for (const char *kind : {"int", "uint", "odd"})
       names.push_back(kind + std::to_string(bits));
   names.push_back("ternary");
@@ -67,20 +69,25 @@ protected:
     ASSERT_TRUE(model) << what;
     check(*model, products, GetParam(), ms, what);
   }
+  /// Specs of all widths, or of narrow ones where the mode has tables.
+  static std::vector<const char *> specs(std::vector<const char *> all,
+                                         std::vector<const char *> narrow) {
+    return GetParam() == ComputeMode::Lut8 ? narrow : all;
+  }
   ScratchFolder folder;
 };
 
 std::string modeName(const ::testing::TestParamInfo<ComputeMode> &info) {
-  return info.param == ComputeMode::Float ? "float" : "int";
+  return stringifyComputeMode(info.param).str();
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, ProductGrid,
-                         ::testing::Values(ComputeMode::Float,
-                                           ComputeMode::Int),
+                         ::testing::Values(ComputeMode::Float, ComputeMode::Int,
+                                           ComputeMode::Lut8),
                          modeName);
 
 TEST_P(ProductGrid, EveryFormatEveryOffset) {
-  for (const std::string &format : integerFormats()) {
+  for (const std::string &format : integerFormats(GetParam())) {
     std::vector<Product> products;
     for (const char *offset : {"", "+zp", "+zp:f32"})
       for (const char *group : {"g32", "ch"})
@@ -98,8 +105,10 @@ TEST_P(ProductGrid, ShapesAndGroups) {
                       Shape{97, 576}, Shape{130, 255}}) {
     std::vector<Product> products;
     for (const char *spec :
-         {"int4/g32:f16", "uint4/g128:bf16+zp", "int3/g64", "uint8/ch+zp",
-          "uint5/t", "int6/g33+zp", "odd1/g32:f16+zp:f16"})
+         specs({"int4/g32:f16", "uint4/g128:bf16+zp", "int3/g64", "uint8/ch+zp",
+                "uint5/t", "int6/g33+zp", "odd1/g32:f16+zp:f16"},
+               {"int4/g32:f16", "uint4/g128:bf16+zp", "int3/g64", "uint2/ch+zp",
+                "int1/t", "uint3/g33+zp", "odd1/g32:f16+zp:f16"}))
       products.push_back({randomMatrix(spec, n, k, products.size() + 31), {}});
     run(products, "shape " + std::to_string(n) + "x" + std::to_string(k));
   }
@@ -118,16 +127,19 @@ TEST_P(ProductGrid, PermutedColumns) {
 
 TEST_P(ProductGrid, LongRowsOfExtremeCodes) {
   // 255 x 127 x 8192 columns: what a saturating instruction gets wrong.
-  Product product{randomMatrix("uint8/ch", 24, 8192, 3), {}};
+  Product product{
+      randomMatrix(specs({"uint8/ch"}, {"uint4/ch"})[0], 24, 8192, 3), {}};
   for (uint8_t &code : product.weight.codes)
-    code = 255;
+    code = product.weight.spec.format.numCodes() - 1;
   run({product}, "extreme codes", {}, 1, {1, 5});
 }
 
 /// 20 tiles, and the lowering by definitions: one set of bits.
 TEST_P(ProductGrid, TilesThreadsAndDefinitionsAgree) {
   std::vector<Product> products;
-  for (const char *spec : {"uint4/g32+zp", "int3/g64", "uint8/ch", "int1/g32"})
+  for (const char *spec :
+       specs({"uint4/g32+zp", "int3/g64", "uint8/ch", "int1/g32"},
+             {"uint4/g32+zp", "int3/g64", "ternary/ch", "int1/g32"}))
     products.push_back({randomMatrix(spec, 130, 132, products.size() + 11),
                         randomFloats(130, 8)});
   int serial = 0;
@@ -170,6 +182,51 @@ TEST(ProductBounds, FloatModeIsNearTheRealProduct) {
   golden::Comparison control =
       golden::negativeControl(rounded[0].floats(), real);
   EXPECT_TRUE(control.ok) << control.message;
+}
+
+/// XT, the bound of rounded tables; without their rounding it does not hold.
+TEST(ProductBounds, Lut8IsWithinTheRoundingOfItsTables) {
+  ScratchFolder folder;
+  Product product{randomMatrix("int2/g128+zp", 64, 1536, 5), {}};
+  CompileOptions options;
+  options.target = "x86-64-v3";
+  auto model =
+      compileAndOpen(folder, options, 1, [&](mlir::MLIRContext &context) {
+        return productModule(context, {product}, ComputeMode::Lut8, 4);
+      });
+  ASSERT_TRUE(model);
+  std::vector<float> x = randomFloats(4 * 1536, 6);
+  std::vector<HostTensor> inputs{HostTensor::of(x, {4, 1536})};
+  std::vector<HostTensor> outputs = llvm::cantFail(model->run(inputs));
+  golden::RealProduct real = golden::realProduct(x, 4, product.weight);
+  golden::Comparison near =
+      golden::compareXT(outputs[0].floats(), real, x, product.weight);
+  EXPECT_TRUE(near.ok) << near.message;
+  EXPECT_FALSE(golden::compareXF(outputs[0].floats(), real).ok);
+}
+
+/// NaN and infinities poison the results that they belong to, as in the
+/// reference, and rows of zeros of either sign have a step.
+TEST(ProductBounds, Lut8PassesOnWhatIsNotFinite) {
+  ScratchFolder folder;
+  Product product{randomMatrix("odd3/g32+zp:f32", 40, 70, 5), {}};
+  CompileOptions options;
+  options.target = "x86-64-v3";
+  auto model =
+      compileAndOpen(folder, options, 1, [&](mlir::MLIRContext &context) {
+        return productModule(context, {product}, ComputeMode::Lut8, 4);
+      });
+  ASSERT_TRUE(model);
+  std::vector<float> x = randomFloats(4 * 70, 6);
+  x[5] = NAN;
+  x[70 + 40] = INFINITY;
+  x[140 + 69] = -INFINITY;
+  std::fill(x.begin() + 210, x.end(), -0.0f);
+  std::vector<HostTensor> inputs{HostTensor::of(x, {4, 70})};
+  std::vector<HostTensor> outputs = llvm::cantFail(model->run(inputs));
+  golden::Comparison same = golden::compareX0(
+      outputs[0].floats(), expected(product, ComputeMode::Lut8, x, 4), 40);
+  EXPECT_TRUE(same.ok) << same.message;
 }
 
 } // namespace

@@ -66,6 +66,10 @@ inline std::vector<float> expected(const Product &product, ComputeMode mode,
     golden::matmulFloat(x, m, product.weight, product.bias, y);
     return y;
   }
+  if (mode == ComputeMode::Lut8) {
+    golden::matmulLut8(x, m, product.weight, product.bias, y);
+    return y;
+  }
   golden::matmulInt(golden::quantizeRows(x, m, product.weight.cols),
                     product.weight, product.bias, y);
   return y;

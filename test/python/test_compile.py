@@ -66,7 +66,7 @@ def test_bad_models_are_refused(tmp_path, name, in_process):
 def test_wrong_arguments(tmp_path, compiled):
     source = compiled("embedding").onnx
     for kind, message, options in [
-        (mezzo.Error, "cannot compute in mode 'quantum': use float or int", {"compute": "quantum"}),
+        (mezzo.Error, "cannot compute in mode 'quantum': use float, int or lut8", {"compute": "quantum"}),
         (mezzo.Error, "vax", {"target": "vax"}),
         (mezzo.Error, "cloud", {"weights": "cloud"}),
         (mezzo.Error, "no input has a dimension called 'rows'; there are 'batch', 'sequence'", {"dims": {"rows": 1}}),

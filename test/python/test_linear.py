@@ -158,7 +158,7 @@ REFUSED = [
     (TypeError, "threads has type str: pass an integer", (A, W), {"threads": "2"}),
     (mezzo.Error, r"a has shape \[2, 7\], w has shape \[4, 8\]: the last axis of a must be 8", (A[:, :7], W), {}),
     (mezzo.Error, r"bias has shape \[2\]: w has 4 rows, pass \[4\]", (A, W), {"bias": A[:, 0]}),
-    (mezzo.Error, "cannot compute in mode 'quantum': use float or int", (A, W), {"compute": "quantum"}),
+    (mezzo.Error, "cannot compute in mode 'quantum': use float, int or lut8", (A, W), {"compute": "quantum"}),
     (mezzo.Error, "mode int has no strategy 'lut': use native_dot", (A, W), {"compute": "int", "strategy": "lut"}),
     (mezzo.Error, r"have minima, are not supported yet: use a zero point, uint3/g4:f16\+zp", (A, MINIMA), {}),
     (mezzo.Error, "e2m1/g4 are not supported yet, only those with integer codes: use int4", (A, FLOATS), {}),

@@ -115,9 +115,9 @@ private:
 
 Error MatmulRunner::checkOptions() {
   std::optional<ComputeMode> known = symbolizeComputeMode(bench.compute);
-  if (!known || (*known != ComputeMode::Float && *known != ComputeMode::Int))
+  if (!known || !isComputable(*known))
     return createStringError("cannot compute in mode " + quoted(bench.compute) +
-                             ": use float or int");
+                             ": use float, int or lut8");
   mode = *known;
   for (auto [rows, cols] :
        {std::pair(bench.n, bench.k), {bench.m, bench.k}, {bench.m, bench.n}}) {
@@ -243,6 +243,8 @@ Error MatmulRunner::check() {
   if (mode == ComputeMode::Int)
     golden::matmulInt(golden::quantizeRows(a, rows.size(), bench.k), part, {},
                       expected);
+  else if (mode == ComputeMode::Lut8)
+    golden::matmulLut8(a, rows.size(), part, {}, expected);
   else
     golden::matmulFloat(a, rows.size(), part, {}, expected);
 

@@ -58,11 +58,10 @@ static cl::opt<std::string> weights("weights",
                                     cl::value_desc("spec"),
                                     cl::init(defaults.weights),
                                     cl::cat(ofMatmul), cl::sub(command));
-static cl::opt<std::string> compute("compute",
-                                    cl::desc("compute mode: float or int"),
-                                    cl::value_desc("mode"),
-                                    cl::init(defaults.compute),
-                                    cl::cat(ofMatmul), cl::sub(command));
+static cl::opt<std::string>
+    compute("compute", cl::desc("compute mode: float, int or lut8"),
+            cl::value_desc("mode"), cl::init(defaults.compute),
+            cl::cat(ofMatmul), cl::sub(command));
 static cl::opt<std::string> target("target", cl::desc("machine to compile for"),
                                    cl::value_desc("name"),
                                    cl::init(defaults.target), cl::cat(ofMatmul),

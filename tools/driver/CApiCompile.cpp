@@ -63,8 +63,10 @@ private:
 Error checkStrategy(llvm::StringRef strategy, llvm::StringRef compute) {
   if (strategy.empty())
     return Error::success();
-  llvm::StringRef only = stringifyStrategyKind(
-      compute == "int" ? StrategyKind::NativeDot : StrategyKind::Dequant);
+  llvm::StringRef only =
+      stringifyStrategyKind(compute == "int"    ? StrategyKind::NativeDot
+                            : compute == "lut8" ? StrategyKind::Lut
+                                                : StrategyKind::Dequant);
   if (strategy != only)
     return llvm::createStringError(
         "mode " + (compute.empty() ? "float" : compute) + " has no strategy '" +
@@ -268,9 +270,9 @@ int32_t mezzo_compile_linear(const mezzo_compile_options *options,
       return begun.takeError();
     llvm::StringRef compute = (*begun)->compute;
     auto mode = symbolizeComputeMode(compute.empty() ? "float" : compute);
-    if (!mode || (*mode != ComputeMode::Float && *mode != ComputeMode::Int))
+    if (!mode || !isComputable(*mode))
       return llvm::createStringError("cannot compute in mode '" + compute +
-                                     "': use float or int");
+                                     "': use float, int or lut8");
     if (*mode == ComputeMode::Int && !matrix->value.spec.format.isInteger())
       return llvm::createStringError("mode int needs an integer format, and "
                                      "the weight is " +

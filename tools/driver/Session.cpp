@@ -131,11 +131,10 @@ LogicalResult CompileSession::load(StringRef path) {
     import.shapes[name] = SmallVector<int64_t>(shape.begin(), shape.end());
   if (!options.compute.empty()) {
     import.compute = symbolizeComputeMode(options.compute);
-    if (!import.compute || (*import.compute != ComputeMode::Float &&
-                            *import.compute != ComputeMode::Int))
+    if (!import.compute || !isComputable(*import.compute))
       return fail(llvm::createStringError("cannot compute in mode '" +
                                           options.compute +
-                                          "': use float or int"));
+                                          "': use float, int or lut8"));
   }
   import.strictDq = options.strictDq;
   auto imported = importOnnx(model, *mlirContext, import);

@@ -29,9 +29,10 @@ int mezzo::reportError(llvm::Error error) {
 CompileFlags::CompileFlags(cl::SubCommand &command)
     : target("target", cl::desc("machine to compile for (default: native)"),
              cl::value_desc("name"), cl::init("native"), cl::sub(command)),
-      compute("compute",
-              cl::desc("compute mode of quantized products: float or int"),
-              cl::value_desc("mode"), cl::sub(command)),
+      compute(
+          "compute",
+          cl::desc("compute mode of quantized products: float, int or lut8"),
+          cl::value_desc("mode"), cl::sub(command)),
       weightStorage(
           "weight-storage",
           cl::desc("embed, file or auto (default: auto, embed up to 16 MiB)"),

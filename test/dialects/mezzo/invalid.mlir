@@ -283,6 +283,42 @@ func.func @too_few_blocks(%q: tensor<4x65x!mezzo.q<int8>>, %s: tensor<4x2xf32>) 
 // -----
 
 //===------------------------------------------------------------------------===//
+// lut_build
+//===------------------------------------------------------------------------===//
+
+func.func @tables_of_unknown_length(%x: tensor<4x?xf32>) -> tensor<4x64xi8> {
+  // expected-error @below {{'mezzo.lut_build' op needs a static number of columns: groups of the weight are counted along them}}
+  %t, %s, %n, %a = mezzo.lut_build %x group = 32 : (tensor<4x?xf32>) -> (tensor<4x64xi8>, tensor<4x2xf32>, tensor<4x2xf32>, tensor<4x2xf32>)
+  return %t : tensor<4x64xi8>
+}
+
+// -----
+
+func.func @tables_of_empty_groups(%x: tensor<4x6xf32>) -> tensor<4x64xi8> {
+  // expected-error @below {{'mezzo.lut_build' op has a group of 0 columns: at least 1 is needed}}
+  %t, %s, %n, %a = mezzo.lut_build %x group = 0 : (tensor<4x6xf32>) -> (tensor<4x64xi8>, tensor<4x2xf32>, tensor<4x2xf32>, tensor<4x2xf32>)
+  return %t : tensor<4x64xi8>
+}
+
+// -----
+
+func.func @tables_without_padding(%x: tensor<4x6xf32>) -> tensor<4x32xi8> {
+  // expected-error @below {{'mezzo.lut_build' op has 32 bytes of tables a row, but 2 groups of 1 tables take 64}}
+  %t, %s, %n, %a = mezzo.lut_build %x group = 3 : (tensor<4x6xf32>) -> (tensor<4x32xi8>, tensor<4x2xf32>, tensor<4x2xf32>, tensor<4x2xf32>)
+  return %t : tensor<4x32xi8>
+}
+
+// -----
+
+func.func @tables_with_too_few_sums(%x: tensor<4x6xf32>) -> tensor<4x64xi8> {
+  // expected-error @below {{'mezzo.lut_build' op has 1 steps, negatives or sums a row for 2 groups}}
+  %t, %s, %n, %a = mezzo.lut_build %x group = 3 : (tensor<4x6xf32>) -> (tensor<4x64xi8>, tensor<4x2xf32>, tensor<4x2xf32>, tensor<4x1xf32>)
+  return %t : tensor<4x64xi8>
+}
+
+// -----
+
+//===------------------------------------------------------------------------===//
 // quantize_rows
 //===------------------------------------------------------------------------===//
 
@@ -415,9 +451,18 @@ func.func @short_bias(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s:
 // -----
 
 func.func @planned_mode(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<int4>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
-  // expected-error @below {{'mezzo.matmul' op has mode `lut8`, which no strategy computes yet: use `float` or `int`}}
-  %y = mezzo.matmul %x, %c scales(%s) mode = lut8 group = 64
+  // expected-error @below {{'mezzo.matmul' op has mode `integer_only`, which no strategy computes yet: use `float`, `int` or `lut8`}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = integer_only group = 64
     : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<int4>>, tensor<8x1xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @wide_codes_in_tables(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<int5>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{'mezzo.matmul' op has codes of format int5 in mode `lut8`, whose time grows with the bits: it takes formats of at most 4 bits; use mode `int`}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = lut8 group = 64
+    : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<int5>>, tensor<8x1xf32>) -> tensor<4x8xf32>
   return %y : tensor<4x8xf32>
 }
 
@@ -477,6 +522,30 @@ func.func @packed_without_a_format(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> t
   %y = mezzo.packed_matmul(%x), %w {
       format = "eight", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">, scale_type = f32, mode = 0 : i32,
       config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @codes_for_tables(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{'mezzo.packed_matmul' op has a layout that no kernel reads: not a panel of indices: bit 1 of row 0 lies at bit 1, not in a nibble}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "int2", layout = #mezzo.layout<"bit=[b:2, n@8:4], lane=[k:4, n:8], line=[n@32:2], step=[k@4:*], group=[g:*], panel=[n@64:*]">, scale_type = f32, mode = 2 : i32,
+      config = #mezzo.config<strategy = lut, rows = 4, groups = 2, unroll = 4, streams = 2, block = 64, chunk = 64>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @entries_that_overflow(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{'mezzo.packed_matmul' op adds up chunks of 512 columns, but 16 bits hold 256 columns of int2}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "int2", layout = #mezzo.layout<"bit=[k:4, n@16:2], lane=[b:2, n:16], line=[n@32:2], step=[k@4:*], group=[g:*], panel=[n@64:*]">, scale_type = f32, mode = 2 : i32,
+      config = #mezzo.config<strategy = lut, rows = 4, groups = 2, unroll = 4, streams = 2, block = 512, chunk = 512>,
       rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
     : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
   return %y : tensor<4x2xf32>

@@ -207,3 +207,20 @@ func.func @frame(%ok: i1, %bytes: index) -> (memref<4x8xf32>, memref<?xi8>, memr
   %m = mezzo.alloc %bytes : memref<?xi8>
   return %w, %a, %m : memref<4x8xf32>, memref<?xi8>, memref<?xi8>
 }
+
+// CHECK-LABEL: func @looked_up_product
+// CHECK: mezzo.lut_build %{{.*}} group = 4 : (tensor<?x6xf32>)
+// CHECK-SAME: -> (tensor<?x64xi8>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>)
+// CHECK: mezzo.packed_matmul(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}), %{{.*}} {
+// CHECK-SAME: mode = 2 : i32
+func.func @looked_up_product(%x: tensor<?x6xf32>, %w: tensor<640xi8>) -> tensor<?x2xf32> {
+  %t, %s, %n, %a = mezzo.lut_build %x group = 4
+    : (tensor<?x6xf32>) -> (tensor<?x64xi8>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>)
+  %y = mezzo.packed_matmul(%t, %s, %n, %a), %w {
+      format = "int2", layout = #mezzo.layout<"bit=[k:4, n@16:2], lane=[b:2, n:16], line=[n@32:2], step=[k@4:*], group=[g:*], panel=[n@64:*]">,
+      scale_type = f32, mode = 2 : i32,
+      config = #mezzo.config<strategy = lut, rows = 4, groups = 2, unroll = 4, streams = 2, block = 64, chunk = 64>,
+      rows = 2 : i64, columns = 6 : i64, group = 4 : i64}
+    : (tensor<?x64xi8>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<640xi8>) -> tensor<?x2xf32>
+  return %y : tensor<?x2xf32>
+}

@@ -95,3 +95,11 @@ func.func @broadcast_with_too_few_indices(%m: memref<?x?xi8>, %i: index) -> vect
   %0 = tile.broadcast_group %m[%i] : memref<?x?xi8> -> vector<32xi8>
   return %0 : vector<32xi8>
 }
+
+// -----
+
+func.func @lookup_in_a_short_table(%t: vector<8xi8>, %i: vector<32xi8>) -> vector<32xi8> {
+  // expected-error @below {{'tile.lookup' op operand #0 must be vector of 8-bit signless integer values of length 16}}
+  %0 = tile.lookup %t[%i] : vector<8xi8>, vector<32xi8>
+  return %0 : vector<32xi8>
+}

@@ -38,3 +38,10 @@ func.func @broadcast_group(%m: memref<?x?xi8>, %i: index, %j: index) -> vector<3
   %0 = tile.broadcast_group %m[%i, %j] : memref<?x?xi8> -> vector<32xi8>
   return %0 : vector<32xi8>
 }
+
+// CHECK-LABEL: func @lookup
+// CHECK: tile.lookup %{{.*}}[%{{.*}}] : vector<16xi8>, vector<32xi8>
+func.func @lookup(%t: vector<16xi8>, %i: vector<32xi8>) -> vector<32xi8> {
+  %0 = tile.lookup %t[%i] : vector<16xi8>, vector<32xi8>
+  return %0 : vector<32xi8>
+}

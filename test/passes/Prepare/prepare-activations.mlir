@@ -80,3 +80,24 @@ func.func @permuted(%x: tensor<3x8xf32>, %w: tensor<256xi8>) -> tensor<3x2xf32> 
     : (tensor<3x8xf32>, tensor<256xi8>, tensor<8xi32>) -> tensor<3x2xf32>
   return %0 : tensor<3x2xf32>
 }
+
+// Mode lut8 reads tables, and products share those of equal groups.
+
+#lut2 = #mezzo.layout<"bit=[k:4, n@16:2], lane=[b:2, n:16], line=[n@32:2], step=[k@4:*], group=[g:*], panel=[n@64:*]">
+#lut = #mezzo.config<strategy = lut, rows = 4, groups = 2, unroll = 4, streams = 2, block = 64, chunk = 64>
+
+// CHECK-LABEL: func @tables
+// CHECK-SAME: (%[[X:.*]]: tensor<?x8xf32>
+// CHECK: %[[T:.*]], %[[S:.*]], %[[N:.*]], %[[A:.*]] = mezzo.lut_build %[[X]] group = 8
+// CHECK-SAME: (tensor<?x8xf32>) -> (tensor<?x64xi8>, tensor<?x1xf32>, tensor<?x1xf32>, tensor<?x1xf32>)
+// CHECK: mezzo.packed_matmul(%[[T]], %[[S]], %[[N]], %[[A]])
+// CHECK-NOT: mezzo.lut_build
+// CHECK: mezzo.packed_matmul(%[[T]], %[[S]], %[[N]], %[[A]])
+func.func @tables(%x: tensor<?x8xf32>, %w: tensor<384xi8>) -> (tensor<?x2xf32>, tensor<?x2xf32>) {
+  // expected-remark @below {{tables built once, read by another product as well}}
+  %0 = mezzo.packed_matmul(%x), %w {format = "int2", layout = #lut2, scale_type = f32, mode = 2 : i32, config = #lut,
+    rows = 2 : i64, columns = 8 : i64, group = 8 : i64} : (tensor<?x8xf32>, tensor<384xi8>) -> tensor<?x2xf32>
+  %1 = mezzo.packed_matmul(%x), %w {format = "int2", layout = #lut2, scale_type = f32, mode = 2 : i32, config = #lut,
+    rows = 2 : i64, columns = 8 : i64, group = 8 : i64} : (tensor<?x8xf32>, tensor<384xi8>) -> tensor<?x2xf32>
+  return %0, %1 : tensor<?x2xf32>, tensor<?x2xf32>
+}

@@ -63,3 +63,20 @@ func.func @computed_codes(%x: tensor<1x64xf32>, %c: tensor<64x64x!mezzo.q<int8>>
     : (tensor<1x64xf32>, tensor<64x64x!mezzo.q<int8>>, tensor<64x1xf32>) -> tensor<1x64xf32>
   return %0 : tensor<1x64xf32>
 }
+
+// -----
+
+// Tables want a layout of their own, which another mode cannot read.
+
+mezzo.weight @two {spec = "int2/ch", type = tensor<64x64x!mezzo.q<int2>>, group = 64 : i64, data = dense<1> : tensor<1024xi8>,
+  layout = #mezzo.layout<"bit=[b:2, k:4], line=[k@4:*], tile=[n:*]">, scales = dense<1.0> : tensor<64x1xf32>}
+func.func @two_layouts(%x: tensor<1x64xf32>) -> (tensor<1x64xf32>, tensor<1x64xf32>) {
+  %c, %s = mezzo.load_weight @two : tensor<64x64x!mezzo.q<int2>>, tensor<64x1xf32>
+  // expected-remark @below {{strategy lut for int2/ch in mode lut8}}
+  %0 = mezzo.matmul %x, %c scales(%s) mode = lut8 group = 64
+    : (tensor<1x64xf32>, tensor<64x64x!mezzo.q<int2>>, tensor<64x1xf32>) -> tensor<1x64xf32>
+  // expected-error @below {{reads two in mode `int`, which wants another layout than a product before it: give both one mode, or each a weight of its own}}
+  %1 = mezzo.matmul %x, %c scales(%s) mode = int group = 64
+    : (tensor<1x64xf32>, tensor<64x64x!mezzo.q<int2>>, tensor<64x1xf32>) -> tensor<1x64xf32>
+  return %0, %1 : tensor<1x64xf32>, tensor<1x64xf32>
+}

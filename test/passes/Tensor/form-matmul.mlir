@@ -2,11 +2,11 @@
 
 // RUN: mezzo-opt %s --mezzo-form-matmul | FileCheck %s
 // RUN: mezzo-opt %s --mezzo-form-matmul=compute=int | FileCheck %s --check-prefix=INT
-// RUN: not mezzo-opt %s --mezzo-form-matmul=compute=lut8 2>&1 | FileCheck %s --check-prefix=PLANNED
+// RUN: not mezzo-opt %s --mezzo-form-matmul=compute=integer_only 2>&1 | FileCheck %s --check-prefix=PLANNED
 // RUN: not mezzo-opt %s --mezzo-form-matmul=compute=quick 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
-// PLANNED: error: cannot compute products in mode 'lut8': use float or int
-// UNKNOWN: error: cannot compute products in mode 'quick': use float or int
+// PLANNED: error: cannot compute products in mode 'integer_only': use float, int or lut8
+// UNKNOWN: error: cannot compute products in mode 'quick': use float, int or lut8
 
 // Codes stay where they are, W[K, N] in the model's order: the layout says how rows are read. Scales and zero points, one
 // per column and block of 2 along K, are turned to [N, G]; the file ends with their bytes.

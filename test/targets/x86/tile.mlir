@@ -135,3 +135,18 @@ func.func @other_length(%acc: vector<4xi32>, %v: vector<16xi8>) -> vector<4xi32>
   %r = tile.dot %acc, %f in [0, 15], %v amax = 128 : vector<16xi8> -> vector<4xi32>
   return %r : vector<4xi32>
 }
+
+// The table in both halves, and one byte shuffle; by definition, one selection for each entry but the first.
+
+// CHECK-LABEL: func @lookup
+// CHECK-SAME: (%[[TABLE:.*]]: vector<16xi8>, %[[INDICES:.*]]: vector<32xi8>)
+// CHECK: %[[TWICE:.*]] = vector.shuffle %[[TABLE]], %[[TABLE]]
+// CHECK: %[[R:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pshuf.b"(%[[TWICE]], %[[INDICES]])
+// CHECK: return %[[R]]
+// GENERIC-LABEL: func @lookup
+// GENERIC-COUNT-15: arith.select
+// GENERIC-NOT: arith.select
+func.func @lookup(%t: vector<16xi8>, %i: vector<32xi8>) -> vector<32xi8> {
+  %r = tile.lookup %t[%i] : vector<16xi8>, vector<32xi8>
+  return %r : vector<32xi8>
+}
