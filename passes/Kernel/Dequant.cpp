@@ -139,7 +139,9 @@ ConfigAttr Dequant::defaultConfig(MLIRContext *context, const Format &,
                                   const Target &target) const {
   int64_t rowGroups = panel.fields.size();
   int64_t columns = DecodedBytes / (rowGroups * PanelFields::VectorBytes);
-  return ConfigAttr::get(context, StrategyKind::Dequant, /*rows=*/6,
+  // Where a vector takes two registers, six rows leave too few for operands.
+  int64_t rows = target.vectorBytes < PanelFields::VectorBytes ? 4 : 6;
+  return ConfigAttr::get(context, StrategyKind::Dequant, rows,
                          /*groups=*/2, /*unroll=*/1,
                          defaultStreams(panel, target),
                          /*block=*/columns, /*chunk=*/0);
