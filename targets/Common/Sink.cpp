@@ -5,15 +5,30 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/IR/InstrTypes.h"
 #include "llvm/IR/Instructions.h"
+#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/Module.h"
 
-/// Whether an instruction is a step of decoding: cheap, and free to move.
+/// Whether an instruction is a step on the way from memory to a multiplication:
+/// a load, a broadcast, decoding.
 static bool isDecoding(const llvm::Instruction &instruction) {
-  if (!instruction.getType()->isVectorTy())
+  if (!instruction.getType()->isVectorTy() &&
+      !instruction.getType()->isFloatingPointTy())
     return false;
   if (auto *binary = llvm::dyn_cast<llvm::BinaryOperator>(&instruction))
     return binary->isBitwiseLogicOp() || binary->isShift();
-  return llvm::isa<llvm::ShuffleVectorInst, llvm::BitCastInst>(instruction);
+  if (auto *load = llvm::dyn_cast<llvm::LoadInst>(&instruction))
+    return load->isSimple();
+  return llvm::isa<llvm::InsertElementInst, llvm::ShuffleVectorInst,
+                   llvm::BitCastInst>(instruction);
+}
+
+/// Whether loads must not pass an instruction. LLVM takes a prefetch for a
+/// write, so that nothing moves it.
+static bool writes(const llvm::Instruction &instruction) {
+  auto *call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
+  if (call && call->getIntrinsicID() == llvm::Intrinsic::prefetch)
+    return false;
+  return instruction.mayWriteToMemory();
 }
 
 /// The first use of an instruction, if all are in its block. Null otherwise.
@@ -30,6 +45,18 @@ static llvm::Instruction *firstUse(llvm::Instruction &instruction) {
   return first;
 }
 
+/// Whether an instruction may move down to `use`.
+static bool mayMove(const llvm::Instruction &instruction,
+                    const llvm::Instruction &use) {
+  if (!instruction.mayReadFromMemory())
+    return true;
+  for (const llvm::Instruction *next = instruction.getNextNode(); next != &use;
+       next = next->getNextNode())
+    if (writes(*next))
+      return false;
+  return true;
+}
+
 void mezzo::sinkDecoding(llvm::Module &module) {
   for (llvm::Function &function : module)
     for (llvm::BasicBlock &block : function)
@@ -37,6 +64,7 @@ void mezzo::sinkDecoding(llvm::Module &module) {
       for (llvm::Instruction &instruction :
            llvm::make_early_inc_range(llvm::reverse(block)))
         if (isDecoding(instruction))
-          if (llvm::Instruction *use = firstUse(instruction))
+          if (llvm::Instruction *use = firstUse(instruction);
+              use && mayMove(instruction, *use))
             instruction.moveBefore(use->getIterator());
 }

@@ -4,8 +4,8 @@
 // two registers, sixteen of them are sums, and the decoded codes do not fit
 // beside those; the packed codes do, since many codes come of one packed
 // vector. Schedulers move the decoding down only where they happen to see it,
-// so it is done before them: bitwise operations, shifts and shuffles of vectors
-// go right before their first use in the block.
+// so it is done before them: loads, bitwise operations, shifts and shuffles of
+// vectors go right before their first use in the block.
 //
 //     c0 = field(p), c1 = field(p), ..., s0 += c0 * a, s1 += c1 * a, ...
 //     -->
