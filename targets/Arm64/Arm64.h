@@ -11,7 +11,9 @@ namespace mezzo::arm64 {
 std::vector<Target> targets();
 
 /// Instructions for `tile` ops on 32-byte vectors, two registers each; other
-/// lengths are left to the definitions. Each set holds the ones before it.
+/// lengths are left to the definitions. Each set holds the ones before it:
+/// what is no product, all of NEON, and what the extensions add.
+void populateTileSpellings(mlir::RewritePatternSet &patterns);
 void populateNeonSpellings(mlir::RewritePatternSet &patterns);
 void populateDotprodSpellings(mlir::RewritePatternSet &patterns);
 void populateI8mmSpellings(mlir::RewritePatternSet &patterns);
