@@ -2,6 +2,8 @@
 
 #include "tools/driver/LoadedModel.h"
 
+#include "tools/driver/ModelFile.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
@@ -71,6 +73,8 @@ static llvm::Expected<std::string> findApi(StringRef path) {
         "'" + path.str() +
         "' is no compiled model: make one with mezzo compile");
   }
+  if (llvm::Error error = checkArchitecture(**object, path))
+    return std::move(error);
   auto *elf = llvm::dyn_cast<llvm::object::ELFObjectFileBase>(object->get());
   for (const llvm::object::ELFSymbolRef symbol :
        elf->getDynamicSymbolIterators()) {

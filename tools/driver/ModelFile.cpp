@@ -7,6 +7,8 @@
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 
 #include <dlfcn.h>
 
@@ -25,6 +27,18 @@ static void forEachName(Range &&symbols, Visit visit) {
     else
       llvm::consumeError(name.takeError());
   }
+}
+
+llvm::Error mezzo::checkArchitecture(const llvm::object::ObjectFile &object,
+                                     StringRef path) {
+  llvm::Triple here(llvm::sys::getProcessTriple());
+  if (object.getArch() == here.getArch())
+    return llvm::Error::success();
+  return createStringError(
+      quoted(path) + " is compiled for " +
+      llvm::Triple::getArchTypeName(object.getArch()) +
+      ", and this machine is " + here.getArchName() +
+      ": use it there, or compile it again with --target native");
 }
 
 Expected<ModelFile> ModelFile::open(StringRef path) {
@@ -52,6 +66,8 @@ Expected<ModelFile> ModelFile::open(StringRef path) {
     if (name.starts_with("matmul."))
       file.kernels.push_back(name.str());
   });
+  if (llvm::Error error = checkArchitecture(*elf, path))
+    return std::move(error);
   // A name without a slash would be looked for in the library path.
   llvm::SmallString<256> absolute(path);
   llvm::sys::fs::make_absolute(absolute);

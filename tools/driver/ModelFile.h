@@ -11,7 +11,16 @@
 #include <string>
 #include <vector>
 
+namespace llvm::object {
+class ObjectFile;
+} // namespace llvm::object
+
 namespace mezzo {
+
+/// An error where `object`, read from `path`, is for another architecture than
+/// this machine's: the loader would say that there is no such file.
+llvm::Error checkArchitecture(const llvm::object::ObjectFile &object,
+                              llvm::StringRef path);
 
 /// The tables of a model.so. Neither its weights are opened nor the CPU
 /// checked, so a model for another CPU of this architecture can be looked at.
