@@ -11,9 +11,8 @@ using llvm::StringRef;
 
 namespace {
 
-/// How opening a model for `target` on `cpu` ends.
-EmulatorResult open(const EmulatorFolder &folder, StringRef target,
-                    StringRef cpu) {
+/// Compiles a small model for `target` into `path`.
+void compile(StringRef target, const std::string &path) {
   CompileOptions options;
   options.target = target.str();
   options.prefix = "m";
@@ -22,7 +21,13 @@ EmulatorResult open(const EmulatorFolder &folder, StringRef target,
                               {{randomMatrix("int4/g32", 8, 32, 1), {}}},
                               ComputeMode::Int, 1);
   EXPECT_TRUE(succeeded(session.adopt(llvm::cantFail(std::move(module)))) &&
-              succeeded(session.writeShared(folder.file("m.so"))));
+              succeeded(session.writeShared(path)));
+}
+
+/// How opening a model for `target` on `cpu` ends.
+EmulatorResult open(const EmulatorFolder &folder, StringRef target,
+                    StringRef cpu) {
+  compile(target, folder.file("m.so"));
   folder.write("script", "model " + folder.file("m.so") + " m_api\n");
   return emulate(cpu, RUN_MODEL, {folder.file("script")});
 }
@@ -60,6 +65,19 @@ TEST(ArmFeatures, PresentOnesLetTheModelOpen) {
     EXPECT_EQ(result.status, 0)
         << target << " on " << cpu << ": " << result.errors;
   }
+}
+
+/// The loader only says that there is no such file.
+TEST(ArmFeatures, AnotherArchitectureIsNamed) {
+  EmulatorFolder folder;
+  compile("aarch64", folder.file("m.so"));
+  auto model = LoadedModel::open(folder.file("m.so"), 1);
+  ASSERT_FALSE(bool(model));
+  std::string message = llvm::toString(model.takeError());
+  EXPECT_TRUE(StringRef(message).contains(
+      "is compiled for aarch64, and this machine is x86_64: use it there, or "
+      "compile it again with --target native"))
+      << message;
 }
 
 } // namespace

@@ -72,9 +72,17 @@ protected:
     add("golden", golden);
     compare("x86-64-v3", what, products, golden, runHere(products));
     for (const EmulatedCpu &cpu : emulatedCpus)
-      for (int threads = 1; threads <= 3; ++threads)
-        compare(cpu.target, what, products, golden,
-                runThere(products, cpu, threads), threads);
+      for (auto [index, outputs] :
+           llvm::enumerate(runThere(products, cpu, {1, 2, 3})))
+        compare(cpu.target, what, products, golden, outputs, index + 1);
+  }
+
+  /// The lowering by definitions alone; not part of the hash.
+  void checkDefinitions(llvm::ArrayRef<Product> products) {
+    SKIP_WITHOUT_EMULATOR();
+    EmulatedCpu cpu{"aarch64+generic", "cortex-a72"};
+    equal(cpu.target, "definitions", products, reference(products),
+          runThere(products, cpu, {2})[0]);
   }
 
 private:
@@ -116,55 +124,65 @@ private:
     return outputs;
   }
 
-  Outputs runThere(llvm::ArrayRef<Product> products, const EmulatedCpu &cpu,
-                   int threads) {
+  /// The outputs for each number of threads.
+  std::vector<Outputs> runThere(llvm::ArrayRef<Product> products,
+                                const EmulatedCpu &cpu,
+                                llvm::ArrayRef<int> threads) {
     std::string model = folder.file("there.so");
-    if (threads == 1)
-      compile(products, GetParam(), cpu.target, model);
-    std::string script =
-        "model " + model + " m_api\nthreads " + std::to_string(threads) + "\n";
-    auto output = [](int64_t m, size_t product) {
-      return "y" + std::to_string(m) + "_" + std::to_string(product);
-    };
-    for (int64_t m : ms()) {
-      std::string x = "x" + std::to_string(m);
-      folder.write(x, bytes(input(products, m)));
-      script += "input " + folder.file(x) + " f32 " + std::to_string(m) + " " +
-                std::to_string(products[0].weight.cols) + "\n";
-      for (size_t i = 0; i < products.size(); ++i)
-        script += "output " + folder.file(output(m, i)) + "\n";
-      script += "run\n";
+    compile(products, GetParam(), cpu.target, model);
+    std::string script = "model " + model + " m_api\n";
+    std::vector<std::string> names;
+    for (int count : threads) {
+      script += "threads " + std::to_string(count) + "\n";
+      for (int64_t m : ms()) {
+        std::string x = "x" + std::to_string(m);
+        folder.write(x, bytes(input(products, m)));
+        script += "input " + folder.file(x) + " f32 " + std::to_string(m) +
+                  " " + std::to_string(products[0].weight.cols) + "\n";
+        for (size_t i = 0; i < products.size(); ++i) {
+          names.push_back("y" + std::to_string(names.size()));
+          script += "output " + folder.file(names.back()) + "\n";
+        }
+        script += "run\n";
+      }
     }
     folder.write("script", script);
     EmulatorResult result =
         emulate(cpu.cpu, RUN_MODEL, {folder.file("script")});
     EXPECT_EQ(result.status, 0) << result.errors;
-    Outputs outputs;
-    for (int64_t m : ms())
-      for (size_t i = 0; i < products.size(); ++i) {
-        std::string text = folder.read(output(m, i));
-        llvm::sys::fs::remove(folder.file(output(m, i)));
-        std::vector<float> y(text.size() / sizeof(float));
-        std::memcpy(y.data(), text.data(), y.size() * sizeof(float));
-        outputs.push_back(std::move(y));
-      }
+    std::vector<Outputs> outputs(threads.size());
+    for (auto [index, name] : llvm::enumerate(names)) {
+      std::string text = folder.read(name);
+      llvm::sys::fs::remove(folder.file(name));
+      std::vector<float> y(text.size() / sizeof(float));
+      std::memcpy(y.data(), text.data(), y.size() * sizeof(float));
+      outputs[index / (ms().size() * products.size())].push_back(std::move(y));
+    }
     return outputs;
   }
 
   void compare(StringRef machine, const std::string &what,
                llvm::ArrayRef<Product> products, const Outputs &golden,
                const Outputs &outputs, int threads = 2) {
-    add(machine.str() + ", " + std::to_string(threads) + " threads", outputs);
+    std::string name = machine.str() + ", " + std::to_string(threads) +
+                       (threads == 1 ? " thread" : " threads");
+    add(name, outputs);
+    equal(name, what, products, golden, outputs);
+  }
+
+  void equal(const std::string &machine, const std::string &what,
+             llvm::ArrayRef<Product> products, const Outputs &golden,
+             const Outputs &outputs) {
     ASSERT_EQ(outputs.size(), golden.size());
     for (size_t i = 0; i < golden.size(); ++i) {
       const Product &product = products[i % products.size()];
       golden::Comparison comparison =
           golden::compareX0(outputs[i], golden[i], product.weight.rows);
       EXPECT_TRUE(comparison.ok)
-          << machine.str() << ", " << threads << " threads, " << what << ", "
-          << product.weight.spec.str() << " " << product.weight.rows << "x"
-          << product.weight.cols << ", M = " << ms()[i / products.size()]
-          << ": " << comparison.message;
+          << machine << ", " << what << ", " << product.weight.spec.str() << " "
+          << product.weight.rows << "x" << product.weight.cols
+          << ", M = " << ms()[i / products.size()] << ": "
+          << comparison.message;
     }
   }
 
@@ -212,6 +230,12 @@ TEST_P(TwoMachines, OddShapes) {
            {randomMatrix("int3/g64+zp", n, k, ++seed), {}},
            {randomMatrix("uint8/ch+zp", n, k, ++seed), {}}},
           "odd shapes");
+}
+
+TEST_P(TwoMachines, DefinitionsAgree) {
+  checkDefinitions({{randomMatrix("uint4/g32+zp", 67, 96, 21), {}},
+                    {randomMatrix("int3/g64:f16", 67, 96, 22), {}},
+                    {randomMatrix("uint8/ch", 67, 96, 23), {}}});
 }
 
 TEST_P(TwoMachines, LongRowsOfExtremeCodes) {
