@@ -59,10 +59,10 @@ def LowerContractions : Pass<"mezzo-lower-contractions", "::mlir::ModuleOp"> {
 def SelectStrategy : Pass<"mezzo-select-strategy", "::mlir::ModuleOp"> {
   let summary = "choose strategy, tile and layout of every quantized product";
   let description = [{
-    The mode allows strategies (`dequant` in `float`, `native_dot` in `int`, `lut` in `lut8`), the format needs a layout, and both decide the
-    knobs, with facts of the `target`. All uses of a weight read the same bytes. `config` forces knobs for all products, for tests and tuning:
-    `rows=2,unroll=4` (see `#mezzo.config`); what it does not name keeps its default. The choices are the attribute `config`
-    of the product and `packed` of its weight, and a remark for each product.
+    The mode allows strategies (`dequant` in `float`, `native_dot` in `int`, `lut` in `lut8`), the format needs a layout, and
+    both, with facts of the `target`, decide the knobs. All uses of a weight read the same bytes. `config` forces knobs for
+    all products, for tests and tuning: `rows=2,unroll=4` (see `#mezzo.config`); what it does not name keeps its default. The
+    choices are the attribute `config` of the product and `packed` of its weight, and a remark for each product.
 
     Errors: a product whose codes are computed at run time, a weight that products of two modes want in two
     layouts, a knob that is none or out of range, a target that does not exist.
