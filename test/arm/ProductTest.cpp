@@ -77,6 +77,10 @@ protected:
         compare(cpu.target, what, products, golden, outputs, index + 1);
   }
 
+  /// Bits of the widest codes that the mode takes.
+  static int widest() { return GetParam() == ComputeMode::Lut8 ? 4 : 8; }
+  static std::string widestSpec() { return "uint" + std::to_string(widest()); }
+
   /// The lowering by definitions alone; not part of the hash.
   void checkDefinitions(llvm::ArrayRef<Product> products) {
     SKIP_WITHOUT_EMULATOR();
@@ -198,16 +202,14 @@ private:
 std::map<std::string, llvm::SHA256> TwoMachines::hashes;
 
 INSTANTIATE_TEST_SUITE_P(Modes, TwoMachines,
-                         ::testing::Values(ComputeMode::Float,
-                                           ComputeMode::Int),
+                         ::testing::Values(ComputeMode::Float, ComputeMode::Int,
+                                           ComputeMode::Lut8),
                          [](const auto &info) {
-                           return info.param == ComputeMode::Float
-                                      ? std::string("float")
-                                      : std::string("int");
+                           return stringifyComputeMode(info.param).str();
                          });
 
 TEST_P(TwoMachines, EveryWidth) {
-  for (int bits = 1; bits <= 8; ++bits) {
+  for (int bits = 1; bits <= widest(); ++bits) {
     std::string n = std::to_string(bits);
     check({{randomMatrix("uint" + n + "/g32+zp", 67, 96, bits), {}},
            {randomMatrix("int" + n + "/ch:f16", 40, 96, bits + 10),
@@ -228,20 +230,20 @@ TEST_P(TwoMachines, OddShapes) {
   for (auto [n, k] : {std::pair(1, 1), {5, 7}, {97, 131}, {130, 575}})
     check({{randomMatrix("int4/g32:f16", n, k, ++seed), {}},
            {randomMatrix("int3/g64+zp", n, k, ++seed), {}},
-           {randomMatrix("uint8/ch+zp", n, k, ++seed), {}}},
+           {randomMatrix(widestSpec() + "/ch+zp", n, k, ++seed), {}}},
           "odd shapes");
 }
 
 TEST_P(TwoMachines, DefinitionsAgree) {
   checkDefinitions({{randomMatrix("uint4/g32+zp", 67, 96, 21), {}},
                     {randomMatrix("int3/g64:f16", 67, 96, 22), {}},
-                    {randomMatrix("uint8/ch", 67, 96, 23), {}}});
+                    {randomMatrix(widestSpec() + "/ch", 67, 96, 23), {}}});
 }
 
 TEST_P(TwoMachines, LongRowsOfExtremeCodes) {
-  Product product{randomMatrix("uint8/ch", 24, 4096, 3), {}};
+  Product product{randomMatrix(widestSpec() + "/ch", 24, 4096, 3), {}};
   for (uint8_t &code : product.weight.codes)
-    code = 255;
+    code = (1 << widest()) - 1;
   check({product}, "extreme codes");
 }
 
