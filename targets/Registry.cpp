@@ -51,6 +51,17 @@ Target withoutSpellings(Target target) {
 
 } // namespace
 
+std::optional<StringRef>
+mezzo::featureOfIntrinsic(StringRef name, StringRef machine,
+                          llvm::ArrayRef<IntrinsicFamily> families) {
+  if (!name.consume_front(machine))
+    return StringRef();
+  for (const IntrinsicFamily &family : families)
+    if (name.starts_with(family.prefix))
+      return family.feature;
+  return std::nullopt;
+}
+
 llvm::Expected<Target> mezzo::lookupTarget(StringRef name) {
   if (name == "native")
     return nativeTarget();

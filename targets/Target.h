@@ -9,6 +9,7 @@
 #ifndef MEZZO_TARGETS_TARGET_H
 #define MEZZO_TARGETS_TARGET_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -21,6 +22,19 @@ class RewritePatternSet;
 } // namespace mlir
 
 namespace mezzo {
+
+/// LLVM's intrinsics whose names begin alike, and the feature they need. An
+/// array of these has the longer beginning first where one begins another.
+struct IntrinsicFamily {
+  llvm::StringRef prefix, feature;
+};
+
+/// The feature that the intrinsic `name` of a machine needs; the names of all
+/// its intrinsics begin with `machine` ("llvm.x86."). Results as those of
+/// Target::intrinsicFeature.
+std::optional<llvm::StringRef>
+featureOfIntrinsic(llvm::StringRef name, llvm::StringRef machine,
+                   llvm::ArrayRef<IntrinsicFamily> families);
 
 /// A machine to compile for.
 struct Target {

@@ -48,6 +48,10 @@ inline bool isComputable(ComputeMode mode) {
          mode == ComputeMode::Lut8;
 }
 
+/// The mode that users call so. Errors: a word that is no mode, and modes that
+/// no strategy computes; both name those that can be had.
+llvm::Expected<ComputeMode> parseComputeMode(llvm::StringRef name);
+
 /// Quantized activations lie in [-127, 127]: -128 has no negative that is a
 /// byte, and one code more is not worth what it costs.
 inline constexpr int64_t ActivationMax = 127;

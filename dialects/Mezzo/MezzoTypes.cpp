@@ -28,6 +28,14 @@ void MezzoDialect::registerAttributes() {
       >();
 }
 
+llvm::Expected<ComputeMode> mezzo::parseComputeMode(StringRef name) {
+  std::optional<ComputeMode> mode = symbolizeComputeMode(name);
+  if (!mode || !isComputable(*mode))
+    return llvm::createStringError("cannot compute in mode '" + name +
+                                   "': use float, int or lut8");
+  return *mode;
+}
+
 /// Format names are keywords (`int3`) except for the general small float,
 /// `float<3,2>`, which is quoted.
 Type QType::parse(AsmParser &parser) {

@@ -241,11 +241,6 @@ struct Lut : ProductStrategy {
     return builder.getI32Type();
   }
 
-  Value decodeContext(KernelBuilder &, const ProductFacts &, Value,
-                      RowGroupRecord) const override {
-    return Value();
-  }
-
   /// Indices, a byte each.
   Values decode(KernelBuilder &builder, const ProductFacts &facts,
                 ArrayRef<Value> packed, unsigned rowGroup,

@@ -170,11 +170,6 @@ struct NativeDot : ProductStrategy {
     return builder.getI32Type();
   }
 
-  Value decodeContext(KernelBuilder &, const ProductFacts &, Value,
-                      RowGroupRecord) const override {
-    return Value();
-  }
-
   /// The codes of eight rows by four columns, a byte each.
   Values decode(KernelBuilder &builder, const ProductFacts &facts,
                 ArrayRef<Value> packed, unsigned rowGroup,

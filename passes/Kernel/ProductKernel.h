@@ -133,11 +133,14 @@ public:
   /// Lanes that sums over a group have.
   virtual mlir::Type sumElement(mlir::Builder &builder) const = 0;
 
-  /// What decoding needs of a group, loaded once: zero points, say.
+  /// What decoding needs of a group, loaded once: zero points, say. Null where
+  /// it needs nothing.
   virtual mlir::Value decodeContext(KernelBuilder &builder,
                                     const ProductFacts &facts,
                                     mlir::Value weight,
-                                    RowGroupRecord at) const = 0;
+                                    RowGroupRecord at) const {
+    return {};
+  }
   /// The vectors of one row group in one step, of the step's packed vectors.
   virtual Values decode(KernelBuilder &builder, const ProductFacts &facts,
                         llvm::ArrayRef<mlir::Value> packed, unsigned rowGroup,

@@ -31,12 +31,9 @@ void initializeBackend() {
   });
 }
 
-/// Intrinsics by the beginning of their names. What is not listed is refused:
-/// one prefix is home to instructions of many ages.
-struct Family {
-  StringRef prefix, feature;
-};
-constexpr Family families[] = {
+/// What is not listed is refused: one prefix is home to instructions of many
+/// ages.
+constexpr IntrinsicFamily families[] = {
     {"neon.addp.", "neon"},    {"neon.saddlp.", "neon"},
     {"neon.smull.", "neon"},   {"neon.sqxtn.", "neon"},
     {"neon.tbl1.", "neon"},    {"neon.tbl2.", "neon"},
@@ -47,12 +44,7 @@ constexpr Family families[] = {
 };
 
 std::optional<StringRef> intrinsicFeature(StringRef name) {
-  if (!name.consume_front("llvm.aarch64."))
-    return StringRef();
-  for (const Family &family : families)
-    if (name.starts_with(family.prefix))
-      return family.feature;
-  return std::nullopt;
+  return featureOfIntrinsic(name, "llvm.aarch64.", families);
 }
 
 /// Every 64-bit ARM CPU that runs Linux: Cortex-A53 (2012), Cortex-A72 (2015)

@@ -31,12 +31,7 @@ void initializeBackend() {
   });
 }
 
-/// Families of intrinsics by the beginning of their names, longest first where
-/// one begins like another.
-struct Family {
-  StringRef prefix, feature;
-};
-constexpr Family families[] = {
+constexpr IntrinsicFamily families[] = {
     {"avx2.", "avx2"},
     {"avx.", "avx"},
     {"avx512.vpdp", "avx512vnni"},
@@ -59,12 +54,7 @@ constexpr Family families[] = {
 };
 
 std::optional<StringRef> intrinsicFeature(StringRef name) {
-  if (!name.consume_front("llvm.x86."))
-    return StringRef();
-  for (const Family &family : families)
-    if (name.starts_with(family.prefix))
-      return family.feature;
-  return std::nullopt;
+  return featureOfIntrinsic(name, "llvm.x86.", families);
 }
 
 /// Haswell (2013) and Excavator (2015) onwards: what kernels are written for.

@@ -158,22 +158,27 @@ TEST_P(ProductGrid, TilesThreadsAndDefinitionsAgree) {
   run(products, "definitions", generic, 2, {1, 3, 37});
 }
 
+/// A product of four activation rows.
+std::unique_ptr<LoadedModel> openProduct(const ScratchFolder &folder,
+                                         const Product &product,
+                                         ComputeMode mode) {
+  CompileOptions options;
+  options.target = "x86-64-v3";
+  return compileAndOpen(folder, options, 1, [&](mlir::MLIRContext &context) {
+    return productModule(context, {product}, mode, 4);
+  });
+}
+
 /// XF against the real product, and its negative control: int8 activations must
 /// not pass as exact ones.
 TEST(ProductBounds, FloatModeIsNearTheRealProduct) {
   ScratchFolder folder;
   Product product{randomMatrix("int4/g128+zp", 64, 1536, 5), {}};
-  auto open = [&](ComputeMode mode) {
-    CompileOptions options;
-    options.target = "x86-64-v3";
-    return compileAndOpen(folder, options, 1, [&](mlir::MLIRContext &context) {
-      return productModule(context, {product}, mode, 4);
-    });
-  };
   std::vector<float> x = randomFloats(4 * 1536, 6);
   std::vector<HostTensor> inputs{HostTensor::of(x, {4, 1536})};
   golden::RealProduct real = golden::realProduct(x, 4, product.weight);
-  auto floats = open(ComputeMode::Float), ints = open(ComputeMode::Int);
+  auto floats = openProduct(folder, product, ComputeMode::Float),
+       ints = openProduct(folder, product, ComputeMode::Int);
   ASSERT_TRUE(floats && ints);
   golden::Comparison near =
       golden::compareXF(llvm::cantFail(floats->run(inputs))[0].floats(), real);
@@ -188,12 +193,7 @@ TEST(ProductBounds, FloatModeIsNearTheRealProduct) {
 TEST(ProductBounds, Lut8IsWithinTheRoundingOfItsTables) {
   ScratchFolder folder;
   Product product{randomMatrix("int2/g128+zp", 64, 1536, 5), {}};
-  CompileOptions options;
-  options.target = "x86-64-v3";
-  auto model =
-      compileAndOpen(folder, options, 1, [&](mlir::MLIRContext &context) {
-        return productModule(context, {product}, ComputeMode::Lut8, 4);
-      });
+  auto model = openProduct(folder, product, ComputeMode::Lut8);
   ASSERT_TRUE(model);
   std::vector<float> x = randomFloats(4 * 1536, 6);
   std::vector<HostTensor> inputs{HostTensor::of(x, {4, 1536})};
@@ -210,12 +210,7 @@ TEST(ProductBounds, Lut8IsWithinTheRoundingOfItsTables) {
 TEST(ProductBounds, Lut8PassesOnWhatIsNotFinite) {
   ScratchFolder folder;
   Product product{randomMatrix("odd3/g32+zp:f32", 40, 70, 5), {}};
-  CompileOptions options;
-  options.target = "x86-64-v3";
-  auto model =
-      compileAndOpen(folder, options, 1, [&](mlir::MLIRContext &context) {
-        return productModule(context, {product}, ComputeMode::Lut8, 4);
-      });
+  auto model = openProduct(folder, product, ComputeMode::Lut8);
   ASSERT_TRUE(model);
   std::vector<float> x = randomFloats(4 * 70, 6);
   x[5] = NAN;

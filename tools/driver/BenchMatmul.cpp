@@ -114,10 +114,9 @@ private:
 };
 
 Error MatmulRunner::checkOptions() {
-  std::optional<ComputeMode> known = symbolizeComputeMode(bench.compute);
-  if (!known || !isComputable(*known))
-    return createStringError("cannot compute in mode " + quoted(bench.compute) +
-                             ": use float, int or lut8");
+  Expected<ComputeMode> known = parseComputeMode(bench.compute);
+  if (!known)
+    return known.takeError();
   mode = *known;
   for (auto [rows, cols] :
        {std::pair(bench.n, bench.k), {bench.m, bench.k}, {bench.m, bench.n}}) {

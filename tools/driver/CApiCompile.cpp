@@ -269,10 +269,9 @@ int32_t mezzo_compile_linear(const mezzo_compile_options *options,
     if (!begun)
       return begun.takeError();
     llvm::StringRef compute = (*begun)->compute;
-    auto mode = symbolizeComputeMode(compute.empty() ? "float" : compute);
-    if (!mode || !isComputable(*mode))
-      return llvm::createStringError("cannot compute in mode '" + compute +
-                                     "': use float, int or lut8");
+    auto mode = parseComputeMode(compute.empty() ? "float" : compute);
+    if (!mode)
+      return mode.takeError();
     if (*mode == ComputeMode::Int && !matrix->value.spec.format.isInteger())
       return llvm::createStringError("mode int needs an integer format, and "
                                      "the weight is " +

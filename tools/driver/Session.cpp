@@ -130,11 +130,10 @@ LogicalResult CompileSession::load(StringRef path) {
   for (const auto &[name, shape] : options.shapes)
     import.shapes[name] = SmallVector<int64_t>(shape.begin(), shape.end());
   if (!options.compute.empty()) {
-    import.compute = symbolizeComputeMode(options.compute);
-    if (!import.compute || !isComputable(*import.compute))
-      return fail(llvm::createStringError("cannot compute in mode '" +
-                                          options.compute +
-                                          "': use float, int or lut8"));
+    auto compute = parseComputeMode(options.compute);
+    if (!compute)
+      return fail(compute.takeError());
+    import.compute = *compute;
   }
   import.strictDq = options.strictDq;
   auto imported = importOnnx(model, *mlirContext, import);
