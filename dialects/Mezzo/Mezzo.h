@@ -48,6 +48,12 @@ inline bool isComputable(ComputeMode mode) {
          mode == ComputeMode::Lut8;
 }
 
+/// Why products of codes of `format` cannot be had in `mode`, and what to do:
+/// the end of a sentence that begins with what has them, "codes of format ...".
+/// None where they can. Verifiers ask it, and whatever makes products of a
+/// user's model asks it before.
+std::optional<std::string> refusalOf(ComputeMode mode, const Format &format);
+
 /// The mode that users call so. Errors: a word that is no mode, and modes that
 /// no strategy computes; both name those that can be had.
 llvm::Expected<ComputeMode> parseComputeMode(llvm::StringRef name);

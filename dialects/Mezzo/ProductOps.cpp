@@ -7,14 +7,24 @@
 using namespace mlir;
 using namespace mezzo;
 
-static LogicalResult verifyLutWidth(Operation *op, ComputeMode mode,
-                                    const Format &format) {
+std::optional<std::string> mezzo::refusalOf(ComputeMode mode,
+                                            const Format &format) {
+  if (!format.isInteger())
+    return "codes of format " + format.str() +
+           ", which no strategy computes yet: use an integer format of 1 to 8 "
+           "bits";
   if (mode == ComputeMode::Lut8 && format.bits() > MostLutBits)
-    return op->emitOpError()
-           << "has codes of format " << format.str()
-           << " in mode `lut8`, whose time grows with the bits: it takes "
-              "formats of at most "
-           << MostLutBits << " bits; use mode `int`";
+    return "codes of format " + format.str() +
+           " in mode `lut8`, whose time grows with the bits: it takes formats "
+           "of at most " +
+           std::to_string(MostLutBits) + " bits; use mode `int`";
+  return std::nullopt;
+}
+
+static LogicalResult verifyFormat(Operation *op, ComputeMode mode,
+                                  const Format &format) {
+  if (std::optional<std::string> refusal = refusalOf(mode, format))
+    return op->emitOpError() << "has " << *refusal;
   return success();
 }
 
@@ -60,12 +70,8 @@ LogicalResult MatmulOp::verify() {
     return emitOpError()
            << "has mode `" << stringifyComputeMode(getMode())
            << "`, which no strategy computes yet: use `float`, `int` or `lut8`";
-  Format format = cast<QType>(codes.getElementType()).getNumberFormat();
-  if (!format.isInteger())
-    return emitOpError() << "has codes of format " << format.str()
-                         << ", which no strategy computes yet: use an integer "
-                            "format of 1 to 8 bits";
-  return verifyLutWidth(*this, getMode(), format);
+  return verifyFormat(*this, getMode(),
+                      cast<QType>(codes.getElementType()).getNumberFormat());
 }
 
 LogicalResult MatmulOp::reifyResultShapes(OpBuilder &builder,
@@ -92,7 +98,7 @@ LogicalResult PackedMatmulOp::verify() {
   llvm::Expected<Format> format = Format::parse(getFormat());
   if (!format)
     return emitOpError() << llvm::toString(format.takeError());
-  if (failed(verifyLutWidth(*this, getMode(), *format)))
+  if (failed(verifyFormat(*this, getMode(), *format)))
     return failure();
   bool lut = getMode() == ComputeMode::Lut8;
   if (llvm::Expected<PanelFields> panel = (lut ? lutFields : panelFields)(

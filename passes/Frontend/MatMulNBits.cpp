@@ -226,6 +226,8 @@ LogicalResult importMatMulNBits(Node &node) {
     bias = node.f32(5).value;
   Sizes flat{rows, node.sizes.constant(s.n)};
   ComputeMode mode = node.options.compute.value_or(ComputeMode::Float);
+  if (auto refusal = refusalOf(mode, weight.getFormat()))
+    return node.error() << "its weights are " << *refusal;
   Value y = MatmulOp::create(
       node.b, node.tensors.typeOf(flat, node.b.getF32Type()), x.value,
       load.getResult(0), load.getResult(1), load.getResult(2),

@@ -128,8 +128,10 @@ ElementsAttr gatherPerGroup(WeightOp weight, StringRef suffix,
 //   tensor<NxGxf32> %y = mezzo.matmul %x, %c scales(%s) group = 32
 struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
   FormFromDequantize(MLIRContext *context, ComputeMode mode,
-                     FormedWeights &formed)
-      : OpRewritePattern(context), mode(mode), formedWeights(formed) {}
+                     FormedWeights &formed,
+                     llvm::SmallPtrSetImpl<Operation *> &refused)
+      : OpRewritePattern(context), mode(mode), formedWeights(formed),
+        refused(refused) {}
 
   LogicalResult matchAndRewrite(linalg::MatmulOp op,
                                 PatternRewriter &rewriter) const override {
@@ -154,6 +156,13 @@ struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
       return rewriter.notifyMatchFailure(
           op, "the right operand is no dequantized weight");
     RankedTensorType stored = w->weight.getTensorType();
+    if (auto refusal = refusalOf(
+            mode, cast<QType>(stored.getElementType()).getNumberFormat())) {
+      // Once: a greedy driver comes back to what it could not rewrite.
+      if (refused.insert(op).second)
+        op.emitError() << "multiplies by " << *refusal;
+      return failure();
+    }
     int64_t rows = stored.getDimSize(w->transposed ? 0 : 1),
             columns = stored.getDimSize(w->transposed ? 1 : 0);
     FailureOr<Grouping> grouping = groupingOf(*w, rewriter, op, rows, columns);
@@ -240,6 +249,7 @@ struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
 
   ComputeMode mode;
   FormedWeights &formedWeights;
+  llvm::SmallPtrSetImpl<Operation *> &refused; ///< products, reported
 };
 
 class FormMatmulPass : public mezzo::impl::FormMatmulBase<FormMatmulPass> {
@@ -254,8 +264,10 @@ class FormMatmulPass : public mezzo::impl::FormMatmulBase<FormMatmulPass> {
     }
     RewritePatternSet patterns(&getContext());
     FormedWeights formed;
-    patterns.add<FormFromDequantize>(&getContext(), *mode, formed);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    llvm::SmallPtrSet<Operation *, 4> refused;
+    patterns.add<FormFromDequantize>(&getContext(), *mode, formed, refused);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))) ||
+        !refused.empty())
       signalPassFailure();
   }
 };

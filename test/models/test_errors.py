@@ -102,6 +102,16 @@ def test_wrong_words_are_named(tmp_path, flag):
     assert code == 1 and len(lines) == 1 and flag.split("=")[1] in lines[0], lines
 
 
+@pytest.mark.parametrize("name", ["feed-forward-b8-g32-zp", "matmul-int8-channel"])
+def test_weights_too_wide_for_a_mode(tmp_path, name):
+    """A user's choice that cannot be had, from either way that weights come in, is no bug of ours."""
+    source = build_models.write(name, str(tmp_path))
+    before = files(tmp_path)
+    code, lines, *_ = run(["mezzo", "compile", source, "-o", str(tmp_path / "m.so"), "--compute", "lut8"])
+    assert code == 1 and lines and all("at most 4 bits; use mode `int`" in line for line in lines), lines
+    assert files(tmp_path) == before
+
+
 def test_no_verb_is_wrong_usage():
     assert run(["mezzo"])[0] == 2
     assert run(["mezzo", "frobnicate"])[0] == 2

@@ -136,6 +136,8 @@ mezzo::productModule(MLIRContext &context, ArrayRef<Product> products,
         makeWeight(builder, product.weight, "w" + std::to_string(index));
     if (!weight)
       return weight.takeError();
+    if (auto refusal = refusalOf(mode, product.weight.spec.format))
+      return llvm::createStringError("the weights are " + *refusal);
     weights.push_back(*weight);
   }
   Type f32 = builder.getF32Type();
