@@ -100,8 +100,11 @@ def EmitKernels : Pass<"mezzo-emit-kernels", "::mlir::ModuleOp"> {
     Products, row reductions, activation quantization and tables become functions on memrefs whose inner loops are `tile`, `vector`
     and `arith`, and a `mezzo.launch` over independent tasks. Ops with equal keys share one function. A key is readable and
     holds all that the body depends on: mode, format, types, group, whether there is one activation row or more, strategy,
-    knobs and layout. N, K and strides are arguments.
+    knobs, layout, and the vector length of the `target` where it is longer than the layout's. N, K and strides are arguments.
+
+    Errors: a target that does not exist.
   }];
+  let options = [Option<"target", "target", "std::string", "\"generic\"", "name of the target">];
   let dependentDialects = ["::mezzo::MezzoDialect", "::mezzo::tile::TileDialect", "::mlir::func::FuncDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
     "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];

@@ -38,10 +38,12 @@ void mezzo::buildSelectPipeline(OpPassManager &manager,
 }
 
 void mezzo::buildKernelPipeline(OpPassManager &manager,
-                                const PipelineOptions &) {
+                                const PipelineOptions &options) {
   manager.addPass(createLowerContractions());
   manager.addPass(createLinalgElementwiseOpFusionPass());
-  manager.addPass(createEmitKernels());
+  EmitKernelsOptions emit;
+  emit.target = options.target;
+  manager.addPass(createEmitKernels(emit));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 }

@@ -46,6 +46,14 @@ llvm::Expected<Target> nativeTarget() {
 Target withoutSpellings(Target target) {
   target.name += genericSuffix;
   target.populateTileSpellings = nullptr;
+  for (const Target &oldest : allTargets()) {
+    if (oldest.triple != target.triple)
+      continue;
+    target.cpu = oldest.cpu;
+    target.features = oldest.features;
+    target.requiredFeatures = oldest.requiredFeatures;
+    break;
+  }
   return target;
 }
 
@@ -80,6 +88,15 @@ llvm::Expected<Target> mezzo::lookupTarget(StringRef name) {
         "target '" + name + "' is not supported yet: use one of " + known);
   return llvm::createStringError("there is no target '" + name +
                                  "': use one of " + known);
+}
+
+bool mezzo::runsHere(const Target &target) {
+  llvm::Triple host(llvm::sys::getProcessTriple());
+  if (llvm::Triple(target.triple).getArch() != host.getArch())
+    return false;
+  const llvm::StringMap<bool> has = llvm::sys::getHostCPUFeatures();
+  return llvm::all_of(llvm::split(target.requiredFeatures, ','),
+                      [&](StringRef feature) { return has.lookup(feature); });
 }
 
 std::vector<std::string> mezzo::targetNames() {

@@ -23,8 +23,9 @@ class RewritePatternSet;
 
 namespace mezzo {
 
-/// LLVM's intrinsics whose names begin alike, and the feature they need. An
-/// array of these has the longer beginning first where one begins another.
+/// LLVM's intrinsics whose names begin alike, and the feature they need; where
+/// one of several is enough, "avxvnni|avx512vnni". An array of these has the
+/// longer beginning first where one begins another.
 struct IntrinsicFamily {
   llvm::StringRef prefix, feature;
 };
@@ -65,6 +66,9 @@ struct Target {
   /// never, since one instruction adds four products to a 32-bit lane.
   unsigned pairsWorthAdding = 0;
 
+  /// Whether that instruction takes unsigned codes only, by signed activations.
+  bool multipliesUnsignedCodes = false;
+
   /// Whether codes are decoded right before they are used (Common/Sink.h).
   bool sinksDecoding = false;
 
@@ -83,11 +87,16 @@ struct Target {
       nullptr;
 };
 
-/// The target of a name: "native" is the best one for this CPU, "x+generic" is
-/// x without its spellings, and "generic" is the default machine without them.
-/// Errors: an unknown name (lists the known ones), a machine that is planned
-/// but not there yet, and "native" on a CPU that no target fits.
+/// The target of a name: "native" is the best one for this CPU. "x+generic" is
+/// x without its spellings, and for the oldest CPU of its kind: kernels as x
+/// has them, their length of vectors included, that run everywhere. "generic"
+/// is the default machine so. Errors: an unknown name (lists the known ones), a
+/// machine that is planned but not there yet, and "native" on a CPU that no
+/// target fits.
 llvm::Expected<Target> lookupTarget(llvm::StringRef name);
+
+/// Whether this CPU has what code for `target` needs.
+bool runsHere(const Target &target);
 
 /// All names that lookupTarget takes, in the order of a help text.
 std::vector<std::string> targetNames();

@@ -6,11 +6,18 @@
 // is longer than a block leaves them in memory between its blocks. Either way y
 // changes once per group, in ascending order, as the modes want it.
 //
-// The scratch memory is on the stack of the thread that runs the task:
+// The scratch memory is on the stack of the thread that runs the task.
+// Codes are decoded a row group at a time. Where the machine's vectors are
+// longer, tiles take those of two row groups as one, since these lie side by
+// side in all three arrays:
 //
 //     decoded   [step][vector of the step][row group]   32 bytes each
 //     results   [activation row][row group]             y, a float per row
 //     partial   [activation row][row group]             d, for long groups only
+//
+// Meanwhile memory fetches the packed bytes of the next block: the tiles of the
+// first activation rows ask for them, a group's worth with each group, since
+// all at once would fill the queue of misses and wait for it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,11 +35,9 @@ namespace {
 /// Activation rows that run over one decoded block. More would amortize the
 /// decoding further, but their results would no longer fit beside it.
 constexpr int64_t RowBlock = 64;
-/// Sums that a register tile holds: half of sixteen registers, the other half
-/// is for operands.
-constexpr int64_t TileSums = 8;
 constexpr int64_t VectorBytes = PanelFields::VectorBytes;
 constexpr int64_t Columns = PanelFields::ColumnsPerStep;
+constexpr int64_t CacheLine = 64;
 
 class BlockedWriter {
 public:
@@ -55,8 +60,13 @@ private:
                     Value decodedBase, Values sums);
   void finish(ArrayRef<Value> rows, Value rowGroup, int64_t width, Value group,
               ArrayRef<Value> sums);
+  void prefetch(Value base, int64_t bytes);
+  void prefetchShare(Value firstRow, Value rowGroup, int64_t width, Value base,
+                     int64_t bytes);
   void clear(Value scratch);
   Value place(Value row, Value rowGroup);
+  /// Lanes of the vectors that tiles work on.
+  unsigned tileLanes() const { return facts.panel.rowsPerGroup * facts.span; }
   Values load(Value scratch, Type element, ArrayRef<Value> rows, Value rowGroup,
               int64_t width);
   void store(Value scratch, ArrayRef<Value> values, ArrayRef<Value> rows,
@@ -126,40 +136,45 @@ void BlockedWriter::clear(Value scratch) {
 Values BlockedWriter::load(Value scratch, Type element, ArrayRef<Value> rows,
                            Value rowGroup, int64_t width) {
   Values values;
+  int64_t vectorBytes = facts.span * laneBytes;
   for (Value row : rows)
     for (int64_t i = 0; i < width; ++i)
-      values.push_back(
-          builder.loadBytes(builder.lanesOf(element), scratch,
-                            builder.add(place(row, rowGroup), i * laneBytes)));
+      values.push_back(builder.loadBytes(
+          builder.lanesOf(element), scratch,
+          builder.add(place(row, rowGroup), i * vectorBytes)));
   return values;
 }
 
 void BlockedWriter::store(Value scratch, ArrayRef<Value> values,
                           ArrayRef<Value> rows, Value rowGroup, int64_t width) {
+  int64_t vectorBytes = facts.span * laneBytes;
   for (auto [index, row] : llvm::enumerate(rows))
     for (int64_t i = 0; i < width; ++i)
       builder.storeBytes(values[index * width + i], scratch,
-                         builder.add(place(row, rowGroup), i * laneBytes));
+                         builder.add(place(row, rowGroup), i * vectorBytes));
 }
 
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
 
-/// All rows of the block by all row groups of the panel, in register tiles. A
-/// tile of fewer rows takes more row groups.
+/// All rows of the block by all row groups of the panel, in register tiles of
+/// `width` vectors. A tile of fewer rows takes more row groups.
 void BlockedWriter::forEachTile(TileBody body) {
   int64_t most = facts.config.getRows();
   builder.tiles(rowBegin, rowEnd, most, [&](Value first, int64_t count) {
     Values rows;
     for (int64_t i = 0; i < count; ++i)
       rows.push_back(builder.add(first, i));
-    int64_t width = count == most
-                        ? facts.config.getGroups()
-                        : std::max(facts.config.getGroups(), TileSums / count);
-    width = std::gcd(width, rowGroups);
-    builder.loop(builder.index(0), builder.index(rowGroups), width,
+    int64_t groups = facts.config.getGroups(), span = facts.span;
+    if (count != most)
+      groups = std::max(groups, facts.tileSums / count);
+    int64_t width =
+        std::gcd(std::max(groups / span, int64_t(1)), rowGroups / span);
+    builder.setLanes(tileLanes());
+    builder.loop(builder.index(0), builder.index(rowGroups), width * span,
                  [&](Value rowGroup) { body(rows, rowGroup, width); });
+    builder.setLanes(facts.panel.rowsPerGroup);
   });
 }
 
@@ -169,7 +184,8 @@ Values BlockedWriter::accumulate(ArrayRef<Value> rows, Value rowGroup,
                                  int64_t width, Value group, Value firstStep,
                                  int64_t columns, Value decodedBase,
                                  Values sums) {
-  auto bytes = VectorType::get(VectorBytes, builder.getI8Type());
+  int64_t vectorBytes = facts.span * VectorBytes;
+  auto bytes = VectorType::get(vectorBytes, builder.getI8Type());
   auto codes = [&](Value step, unsigned) {
     Value base = builder.add(
         builder.add(decodedBase, builder.mul(rowGroup, VectorBytes)),
@@ -179,7 +195,7 @@ Values BlockedWriter::accumulate(ArrayRef<Value> rows, Value rowGroup,
       for (int64_t i = 0; i < width; ++i)
         vectors.push_back(builder.loadBytes(
             bytes, inPlace ? kernel.operands.weight : decoded,
-            builder.add(base, (v * rowGroups + i) * VectorBytes)));
+            builder.add(base, v * rowGroups * VectorBytes + i * vectorBytes)));
     return vectors;
   };
   Segment segment{Values(rows), unsigned(width),  group, firstStep,
@@ -200,7 +216,8 @@ void BlockedWriter::finish(ArrayRef<Value> rows, Value rowGroup, int64_t width,
     }
     column = kernel.strategy.finish(
         builder, facts, kernel.operands, rows, group,
-        {record(group), builder.add(rowGroup, i)}, columnSums, column);
+        {{record(group)}, builder.add(rowGroup, i * facts.span)}, columnSums,
+        column);
     for (unsigned row = 0; row < rows.size(); ++row)
       y[row * width + i] = column[row];
   }
@@ -211,6 +228,30 @@ void BlockedWriter::finish(ArrayRef<Value> rows, Value rowGroup, int64_t width,
 // Blocks
 //===----------------------------------------------------------------------===//
 
+/// Asks for the lines of `bytes` bytes. They go to the second-level cache: the
+/// first has no room beside the block that is in use. An address beyond the
+/// weight does no harm.
+void BlockedWriter::prefetch(Value base, int64_t bytes) {
+  for (int64_t line = 0; line < bytes; line += CacheLine)
+    memref::PrefetchOp::create(builder, kernel.operands.weight,
+                               builder.add(base, line), /*isWrite=*/false,
+                               /*localityHint=*/2, /*isDataCache=*/true);
+}
+
+/// The tiles of the first activation rows share the `bytes` bytes at `base`
+/// among them, by row groups; the other tiles find them asked for.
+void BlockedWriter::prefetchShare(Value firstRow, Value rowGroup, int64_t width,
+                                  Value base, int64_t bytes) {
+  int64_t share = llvm::divideCeil(bytes, rowGroups);
+  Value isFirst = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq,
+                                        firstRow, rowBegin);
+  auto branch = scf::IfOp::create(builder, isFirst, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  prefetch(builder.add(base, builder.mul(rowGroup, share)),
+           share * width * facts.span);
+}
+
 /// `steps` steps of a group, decoded to byte offset `target`.
 void BlockedWriter::decode(Value group, Value firstStep, int64_t steps,
                            Value target) {
@@ -220,7 +261,7 @@ void BlockedWriter::decode(Value group, Value firstStep, int64_t steps,
   for (unsigned rowGroup : all)
     contexts.push_back(kernel.strategy.decodeContext(
         builder, facts, kernel.operands.weight,
-        {record(group), builder.index(rowGroup)}));
+        {{record(group)}, builder.index(rowGroup)}));
   Value source = builder.add(record(group),
                              builder.mul(firstStep, facts.panel.stepBytes()));
   builder.loop(builder.index(0), builder.index(steps), 1, [&](Value step) {
@@ -240,15 +281,19 @@ void BlockedWriter::decode(Value group, Value firstStep, int64_t steps,
 void BlockedWriter::addShortGroups(Value first, Value count, int64_t columns) {
   int64_t steps = llvm::divideCeil(columns, Columns);
   int64_t groupBytes = steps * stepBytes();
+  int64_t packedBlock = blockSteps / steps * facts.record.bytes;
   Value zero = builder.index(0);
   if (!inPlace)
     builder.loop(zero, count, 1, [&](Value i) {
       decode(builder.add(first, i), zero, steps, builder.mul(i, groupBytes));
     });
-  auto lanes = builder.lanesOf(kernel.strategy.sumElement(builder));
   forEachTile([&](ArrayRef<Value> rows, Value rowGroup, int64_t width) {
+    auto lanes = builder.lanesOf(kernel.strategy.sumElement(builder));
     builder.loop(zero, count, 1, [&](Value i) {
       Value group = builder.add(first, i);
+      prefetchShare(rows[0], rowGroup, width,
+                    builder.add(record(group), packedBlock),
+                    facts.record.bytes);
       Values sums(rows.size() * width, builder.zeros(lanes));
       sums = accumulate(rows, rowGroup, width, group, zero, columns,
                         inPlace ? record(group) : builder.mul(i, groupBytes),
@@ -270,6 +315,11 @@ void BlockedWriter::addLongGroup(Value group, int64_t columns) {
                                        builder.mul(firstStep, stepBytes()))
                          : builder.index(0);
     forEachTile([&](ArrayRef<Value> rows, Value rowGroup, int64_t width) {
+      Value next = builder.add(record(group),
+                               builder.mul(builder.add(firstStep, blockSteps),
+                                           facts.panel.stepBytes()));
+      prefetchShare(rows[0], rowGroup, width, next,
+                    blockSteps * facts.panel.stepBytes());
       Values sums = load(partial, element, rows, rowGroup, width);
       sums = accumulate(rows, rowGroup, width, group, firstStep, blockColumns,
                         base, std::move(sums));

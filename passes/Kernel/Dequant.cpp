@@ -121,7 +121,10 @@ struct Dequant : ProductStrategy {
   }
 
   Value decodeContext(KernelBuilder &builder, const ProductFacts &facts,
-                      Value weight, RowGroupRecord at) const override;
+                      Value weight, const RowGroupRecord &at) const override;
+  bool needsContext(const ProductFacts &facts) const override {
+    return facts.offsetType != nullptr;
+  }
   Values decode(KernelBuilder &builder, const ProductFacts &facts,
                 ArrayRef<Value> packed, unsigned rowGroup,
                 Value context) const override;
@@ -130,7 +133,7 @@ struct Dequant : ProductStrategy {
                     Values sums) const override;
   Values finish(KernelBuilder &builder, const ProductFacts &facts,
                 const ProductOperands &operands, ArrayRef<Value> rows,
-                Value group, RowGroupRecord at, ArrayRef<Value> sums,
+                Value group, const RowGroupRecord &at, ArrayRef<Value> sums,
                 Values y) const override;
 };
 
@@ -139,10 +142,14 @@ ConfigAttr Dequant::defaultConfig(MLIRContext *context, const Format &,
                                   const Target &target) const {
   int64_t rowGroups = panel.fields.size();
   int64_t columns = DecodedBytes / (rowGroups * PanelFields::VectorBytes);
-  // Where a vector takes two registers, six rows leave too few for operands.
-  int64_t rows = target.vectorBytes < PanelFields::VectorBytes ? 4 : 6;
+  // Where a vector takes two registers, six rows leave too few for operands;
+  // where it is half of one, four row groups are two vectors.
+  bool isWide = target.vectorBytes > PanelFields::VectorBytes;
+  int64_t rows = isWide                                          ? 8
+                 : target.vectorBytes < PanelFields::VectorBytes ? 4
+                                                                 : 6;
   return ConfigAttr::get(context, StrategyKind::Dequant, rows,
-                         /*groups=*/2, /*unroll=*/1,
+                         /*groups=*/isWide ? 4 : 2, /*unroll=*/1,
                          defaultStreams(panel, target),
                          /*block=*/columns, /*chunk=*/0);
 }
@@ -150,7 +157,7 @@ ConfigAttr Dequant::defaultConfig(MLIRContext *context, const Format &,
 /// Zeros as floats: of integer zeros less the format's offset, which is what
 /// is subtracted from the stored code.
 Value Dequant::decodeContext(KernelBuilder &builder, const ProductFacts &facts,
-                             Value weight, RowGroupRecord at) const {
+                             Value weight, const RowGroupRecord &at) const {
   if (facts.hasFloatZeros())
     return loadFloatZeros(builder, facts, weight, at);
   if (!facts.hasIntegerZeros())
@@ -209,8 +216,8 @@ Values Dequant::accumulate(KernelBuilder &builder, const ProductFacts &facts,
 
 Values Dequant::finish(KernelBuilder &builder, const ProductFacts &facts,
                        const ProductOperands &operands, ArrayRef<Value> rows,
-                       Value group, RowGroupRecord at, ArrayRef<Value> sums,
-                       Values y) const {
+                       Value group, const RowGroupRecord &at,
+                       ArrayRef<Value> sums, Values y) const {
   Value scale = loadScales(builder, facts, operands.weight, at);
   for (auto [sum, value] : llvm::zip_equal(sums, y))
     value = math::FmaOp::create(builder, scale, sum, value);

@@ -7,15 +7,19 @@
 // same distance, whole records where they are short, so that no line is left
 // out (asking for every other line is slower than asking for none).
 //
-// Panels of few rows are put into one register tile, whose chains of additions
-// then hide each other's latency. Panels of many rows take turns, group by
-// group.
+// A register tile has as many row groups as there are registers for: of several
+// panels, whose chains of additions then hide each other's latency, or of a
+// part of one. Tiles take turns, group by group.
+//
+// Where the machine's vectors are longer than the layout's, a vector is made of
+// the same row group in two of the panels.
 //
 //===----------------------------------------------------------------------===//
 
 #include "passes/Kernel/ProductKernel.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <numeric>
 
@@ -27,39 +31,47 @@ namespace {
 constexpr int64_t CacheLine = 64;
 /// How far ahead of their use lines are asked for, in bytes.
 constexpr int64_t PrefetchDistance = 3072;
-/// Weight rows that one register tile holds.
-constexpr unsigned TileRows = 64;
+/// Panels whose row groups are the parts of vectors: one, or two of them.
+using Panels = Values;
 
 class DirectWriter {
 public:
-  DirectWriter(ProductKernel &kernel, ArrayRef<Value> panels)
-      : kernel(kernel), builder(kernel.builder), facts(kernel.facts),
-        panels(panels), row(builder.index(0)), rowGroups(facts.rowGroups()) {
-    std::iota(rowGroups.begin(), rowGroups.end(), 0);
-    int64_t record = facts.record.bytes;
-    distance = record <= PrefetchDistance
-                   ? llvm::alignTo(PrefetchDistance, record)
-                   : PrefetchDistance;
-  }
+  DirectWriter(ProductKernel &kernel, ArrayRef<Value> panels);
 
   void write();
 
 private:
+  /// Row groups of some of the `sets` that share a register tile.
+  struct Tile {
+    SmallVector<unsigned> sets, rowGroups;
+  };
+  SmallVector<Tile> tiles() const;
   Values addGroup(Value group, int64_t columns, Values y);
-  Values addTile(ArrayRef<unsigned> tile, Value group, int64_t columns,
-                 Values y);
-  Values codes(ArrayRef<Value> bases, ArrayRef<Value> contexts, Value step,
-               unsigned position);
+  Values addTile(const Tile &tile, Value group, int64_t columns, Values y);
+  Values codes(const Tile &tile, ArrayRef<Panels> records,
+               ArrayRef<Value> contexts, Value step, unsigned position);
   void prefetch(Value base, int64_t begin, int64_t end);
+  void store(unsigned set, unsigned rowGroup, Value y);
 
   ProductKernel &kernel;
   KernelBuilder &builder;
   const ProductFacts &facts;
-  ArrayRef<Value> panels;
+  SmallVector<Panels> sets;
   Value row;
-  SmallVector<unsigned> rowGroups;
   int64_t distance;
 };
+
+DirectWriter::DirectWriter(ProductKernel &kernel, ArrayRef<Value> panels)
+    : kernel(kernel), builder(kernel.builder), facts(kernel.facts),
+      row(builder.index(0)) {
+  unsigned span = panels.size() % facts.span == 0 ? facts.span : 1;
+  for (; !panels.empty(); panels = panels.drop_front(span))
+    sets.push_back(Panels(panels.take_front(span)));
+  int64_t record = facts.record.bytes;
+  distance = record <= PrefetchDistance
+                 ? llvm::alignTo(PrefetchDistance, record)
+                 : PrefetchDistance;
+}
 
 /// Asks for the lines that begin in [begin, end) behind `base`, one distance
 /// ahead. An address beyond the weight does no harm.
@@ -72,42 +84,84 @@ void DirectWriter::prefetch(Value base, int64_t begin, int64_t end) {
                                /*isDataCache=*/true);
 }
 
-/// The decoded row groups of some panels in one step: `bases` are the first
-/// steps, `contexts` what decoding needs.
-Values DirectWriter::codes(ArrayRef<Value> bases, ArrayRef<Value> contexts,
-                           Value step, unsigned position) {
+/// All row groups of all sets in one tile if there are registers for their sums
+/// and for what decoding needs beside them; else those of each set, and if
+/// these are too many still, some of them at a time.
+SmallVector<DirectWriter::Tile> DirectWriter::tiles() const {
+  unsigned rowGroups = facts.rowGroups();
+  // In lanes of 32 bits, since row groups of indices are of 16 or 32 rows.
+  int64_t room =
+      8 * facts.tileSums / (kernel.strategy.needsContext(facts) ? 2 : 1);
+  int64_t rowsOfSet = sets[0].size() * facts.panel.rowsPerPanel;
+  Tile whole;
+  whole.rowGroups.resize(rowGroups);
+  std::iota(whole.rowGroups.begin(), whole.rowGroups.end(), 0);
+  whole.sets.resize(sets.size());
+  std::iota(whole.sets.begin(), whole.sets.end(), 0);
+  if (rowsOfSet * int64_t(sets.size()) <= room)
+    return {whole};
+  unsigned parts = 1;
+  if (!facts.panel.holdsIndices())
+    while (rowsOfSet > room * parts && rowGroups % (2 * parts) == 0)
+      parts *= 2;
+  SmallVector<Tile> tiles;
+  for (unsigned set : whole.sets)
+    for (unsigned part = 0; part < parts; ++part)
+      tiles.push_back(
+          {{set},
+           SmallVector<unsigned>(
+               ArrayRef(whole.rowGroups)
+                   .slice(part * rowGroups / parts, rowGroups / parts))});
+  return tiles;
+}
+
+/// The decoded row groups of a tile in one step, whose groups have `records`;
+/// `contexts` are what decoding needs. The tile with the first row group asks
+/// for what comes later.
+Values DirectWriter::codes(const Tile &tile, ArrayRef<Panels> records,
+                           ArrayRef<Value> contexts, Value step,
+                           unsigned position) {
   unsigned perStep = kernel.strategy.vectorsPerStep(facts),
            width = contexts.size();
   Values decoded(perStep * width);
   int64_t stepBytes = facts.panel.stepBytes();
-  for (auto [index, base] : llvm::enumerate(bases)) {
-    Value at = builder.add(base, builder.mul(step, stepBytes));
-    prefetch(at, position * stepBytes, (position + 1) * stepBytes);
-    Values packed = kernel.loadPacked(at, rowGroups);
-    for (unsigned rowGroup : rowGroups) {
-      unsigned column = index * rowGroups.size() + rowGroup;
+  unsigned column = 0;
+  for (const Panels &panels : records) {
+    Values bases;
+    for (Value record : panels) {
+      bases.push_back(builder.add(record, builder.mul(step, stepBytes)));
+      if (tile.rowGroups[0] == 0)
+        prefetch(bases.back(), position * stepBytes,
+                 (position + 1) * stepBytes);
+    }
+    Values packed = kernel.loadPacked(bases, tile.rowGroups);
+    for (unsigned rowGroup : tile.rowGroups) {
       Values vectors = kernel.strategy.decode(builder, facts, packed, rowGroup,
                                               contexts[column]);
       for (unsigned vector = 0; vector < perStep; ++vector)
         decoded[vector * width + column] = vectors[vector];
+      ++column;
     }
   }
   return decoded;
 }
 
-/// One group of the panels in `tile`, which share a register tile.
-Values DirectWriter::addTile(ArrayRef<unsigned> tile, Value group,
-                             int64_t columns, Values y) {
-  Values records, contexts;
-  for (unsigned index : tile) {
-    records.push_back(kernel.record(panels[index], group));
-    for (unsigned rowGroup : rowGroups)
-      contexts.push_back(kernel.strategy.decodeContext(
-          builder, facts, kernel.operands.weight,
-          {records.back(), builder.index(rowGroup)}));
+/// One group of a tile.
+Values DirectWriter::addTile(const Tile &tile, Value group, int64_t columns,
+                             Values y) {
+  SmallVector<Panels> records;
+  Values contexts;
+  for (unsigned set : tile.sets) {
+    Panels &last = records.emplace_back();
+    for (Value panel : sets[set])
+      last.push_back(kernel.record(panel, group));
+    for (unsigned rowGroup : tile.rowGroups)
+      contexts.push_back(
+          kernel.strategy.decodeContext(builder, facts, kernel.operands.weight,
+                                        {last, builder.index(rowGroup)}));
   }
   auto codesOfStep = [&](Value step, unsigned position) {
-    return codes(records, contexts, step, position);
+    return codes(tile, records, contexts, step, position);
   };
   Segment segment{
       {row},   unsigned(contexts.size()), group,      builder.index(0),
@@ -116,34 +170,46 @@ Values DirectWriter::addTile(ArrayRef<unsigned> tile, Value group,
   Values sums(segment.tileSize(), builder.zeros(lanes));
   sums = kernel.strategy.accumulate(builder, facts, kernel.operands, segment,
                                     std::move(sums));
-  for (auto [position, index] : llvm::enumerate(tile)) {
-    if (facts.record.bytes <= PrefetchDistance)
-      prefetch(builder.add(records[position], facts.record.scales),
-               facts.record.scales, facts.record.bytes);
-    for (unsigned rowGroup : rowGroups) {
-      Value &lane = y[index * rowGroups.size() + rowGroup];
-      lane = kernel.strategy.finish(
-          builder, facts, kernel.operands, {row}, group,
-          {records[position], builder.index(rowGroup)},
-          {sums[position * rowGroups.size() + rowGroup]}, {lane})[0];
+  unsigned column = 0;
+  for (auto [panels, set] : llvm::zip_equal(records, tile.sets)) {
+    if (facts.record.bytes <= PrefetchDistance && tile.rowGroups[0] == 0)
+      for (Value record : panels)
+        prefetch(builder.add(record, facts.record.scales), facts.record.scales,
+                 facts.record.bytes);
+    for (unsigned rowGroup : tile.rowGroups) {
+      Value &lane = y[set * facts.rowGroups() + rowGroup];
+      lane = kernel.strategy.finish(builder, facts, kernel.operands, {row},
+                                    group, {panels, builder.index(rowGroup)},
+                                    {sums[column++]}, {lane})[0];
     }
   }
   return y;
 }
 
 Values DirectWriter::addGroup(Value group, int64_t columns, Values y) {
-  SmallVector<unsigned> all(panels.size());
-  std::iota(all.begin(), all.end(), 0);
-  if (panels.size() * facts.panel.rowsPerPanel <= TileRows)
-    return addTile(all, group, columns, std::move(y));
-  for (unsigned panel : all)
-    y = addTile({panel}, group, columns, std::move(y));
+  for (const Tile &tile : tiles())
+    y = addTile(tile, group, columns, std::move(y));
   return y;
 }
 
+/// The results of a row group in each panel of a set.
+void DirectWriter::store(unsigned set, unsigned rowGroup, Value y) {
+  int64_t rows = facts.panel.rowsPerGroup;
+  for (auto [part, panel] : llvm::enumerate(sets[set])) {
+    Value first = builder.add(builder.mul(panel, facts.panel.rowsPerPanel),
+                              rowGroup * rows);
+    Value lanes = y;
+    if (sets[set].size() > 1)
+      lanes = vector::ExtractStridedSliceOp::create(builder, y, part * rows,
+                                                    rows, 1);
+    kernel.store(row, first, lanes);
+  }
+}
+
 void DirectWriter::write() {
+  builder.setLanes(sets[0].size() * facts.panel.rowsPerGroup);
   auto lanes = builder.lanesOf(builder.getF32Type());
-  Values y(panels.size() * rowGroups.size(), builder.zeros(lanes));
+  Values y(sets.size() * facts.rowGroups(), builder.zeros(lanes));
   Value groups = kernel.wholeGroups();
   y = builder.loop(builder.index(0), groups, 1, std::move(y),
                    [&](Value group, Values carried) {
@@ -151,13 +217,10 @@ void DirectWriter::write() {
                    });
   if (kernel.hasTail())
     y = addGroup(groups, facts.tail, std::move(y));
-  for (auto [index, panel] : llvm::enumerate(panels)) {
-    Value firstRow = builder.mul(panel, facts.panel.rowsPerPanel);
-    for (unsigned rowGroup : rowGroups)
-      kernel.store(row,
-                   builder.add(firstRow, rowGroup * facts.panel.rowsPerGroup),
-                   y[index * rowGroups.size() + rowGroup]);
-  }
+  builder.setLanes(facts.panel.rowsPerGroup);
+  for (unsigned set = 0; set < sets.size(); ++set)
+    for (unsigned rowGroup = 0; rowGroup < facts.rowGroups(); ++rowGroup)
+      store(set, rowGroup, y[set * facts.rowGroups() + rowGroup]);
 }
 
 } // namespace

@@ -30,8 +30,15 @@ constexpr int64_t ProductRowsPerTask = 64;
 constexpr int64_t RowElementsPerTask = 1 << 14;
 
 class EmitKernelsPass : public mezzo::impl::EmitKernelsBase<EmitKernelsPass> {
+  using EmitKernelsBase::EmitKernelsBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    llvm::Expected<Target> found = lookupTarget(target);
+    if (!found) {
+      module.emitError() << llvm::toString(found.takeError());
+      return signalPassFailure();
+    }
     SmallVector<Operation *> ops;
     module.walk([&](Operation *op) {
       if (isa<PackedMatmulOp>(op) || isRowOp(op))
@@ -39,7 +46,7 @@ class EmitKernelsPass : public mezzo::impl::EmitKernelsBase<EmitKernelsPass> {
     });
     for (Operation *op : ops) {
       auto product = dyn_cast<PackedMatmulOp>(op);
-      if (failed(product ? launchProduct(product) : launchRows(op)))
+      if (failed(product ? launchProduct(product, *found) : launchRows(op)))
         return signalPassFailure();
     }
   }
@@ -62,16 +69,16 @@ class EmitKernelsPass : public mezzo::impl::EmitKernelsBase<EmitKernelsPass> {
   //   -->
   //   %y = mezzo.launch @matmul.float.uint4... count(panels)
   //          ins(%x, %w, N, K) outs(empty)
-  LogicalResult launchProduct(PackedMatmulOp op) {
+  LogicalResult launchProduct(PackedMatmulOp op, const Target &machine) {
     ModuleOp module = getOperation();
-    std::string key = productKernelKey(op);
+    std::string key = productKernelKey(op, machine);
     if (!module.lookupSymbol(key))
-      emitProductKernel(module, op, key);
+      emitProductKernel(module, op, machine, key);
     OpBuilder builder(op);
     FailureOr<SmallVector<Value>> outputs = destinations(builder, op);
     if (failed(outputs))
       return failure();
-    ProductFacts facts(op);
+    ProductFacts facts(op, machine);
     auto constant = [&](int64_t value) -> Value {
       return arith::ConstantIndexOp::create(builder, op.getLoc(), value);
     };

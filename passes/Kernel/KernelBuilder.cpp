@@ -9,6 +9,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/bit.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace mezzo;
 
@@ -101,6 +103,16 @@ Value KernelBuilder::bitcast(VectorType type, Value vector) {
   if (vector.getType() == type)
     return vector;
   return vector::BitCastOp::create(*this, type, vector);
+}
+
+Value KernelBuilder::concatenate(ArrayRef<Value> vectors) {
+  if (vectors.size() == 1)
+    return vectors[0];
+  assert(vectors.size() == 2 && "no machine has vectors of four row groups");
+  auto type = cast<VectorType>(vectors[0].getType());
+  SmallVector<int64_t> order(2 * type.getNumElements());
+  std::iota(order.begin(), order.end(), 0);
+  return vector::ShuffleOp::create(*this, vectors[0], vectors[1], order);
 }
 
 static VectorType bytesOf(VectorType type) {

@@ -13,15 +13,16 @@ namespace mezzo {
 using Values = llvm::SmallVector<mlir::Value>;
 
 /// An ImplicitLocOpBuilder that knows index arithmetic on constants, vectors
-/// with a lane for each row of a row group, and loops that carry values. What
-/// is constant is folded while it is written, so that emitters need no special
-/// cases for offsets of zero.
+/// with a lane for each row of one or more row groups, and loops that carry
+/// values. What is constant is folded while it is written, so that emitters
+/// need no special cases for offsets of zero.
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
 public:
   using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
 
-  /// Rows of a row group: 8 unless somebody says otherwise.
+  /// Weight rows of a vector: 8 unless somebody says otherwise.
   void setLanes(unsigned count) { lanes = count; }
+  unsigned getLanes() const { return lanes; }
 
   //===------------------------------------------------------------------===//
   // Index arithmetic
@@ -45,8 +46,15 @@ public:
   // Vectors
   //===------------------------------------------------------------------===//
 
-  /// One lane for each row of a row group.
+  /// One lane for each row.
   mlir::VectorType lanesOf(mlir::Type element);
+  /// The bytes of one 32-bit lane for each row, and their 16-bit words.
+  mlir::VectorType laneBytes() {
+    return mlir::VectorType::get(4 * lanes, getI8Type());
+  }
+  mlir::VectorType laneWords() {
+    return mlir::VectorType::get(2 * lanes, getI16Type());
+  }
   /// All zeros.
   mlir::Value zeros(mlir::VectorType type);
   /// `value` in every element of a vector of integers, cut to their width.
@@ -55,6 +63,8 @@ public:
   /// A scalar in all of these lanes.
   mlir::Value broadcast(mlir::Value scalar);
   mlir::Value bitcast(mlir::VectorType type, mlir::Value vector);
+  /// One vector of the lanes of several, in their order: one or two of them.
+  mlir::Value concatenate(llvm::ArrayRef<mlir::Value> vectors);
   /// A vector from, or to, the bytes at `offset` of a flat memref of i8.
   mlir::Value loadBytes(mlir::VectorType type, mlir::Value memory,
                         mlir::Value offset);

@@ -260,7 +260,7 @@ struct Lut : ProductStrategy {
 
   Values finish(KernelBuilder &builder, const ProductFacts &facts,
                 const ProductOperands &operands, ArrayRef<Value> rows,
-                Value group, RowGroupRecord at, ArrayRef<Value> sums,
+                Value group, const RowGroupRecord &at, ArrayRef<Value> sums,
                 Values y) const override;
 };
 
@@ -286,7 +286,7 @@ ConfigAttr Lut::defaultConfig(MLIRContext *context, const Format &format,
 
 Values Lut::finish(KernelBuilder &builder, const ProductFacts &facts,
                    const ProductOperands &operands, ArrayRef<Value> rows,
-                   Value group, RowGroupRecord at, ArrayRef<Value> sums,
+                   Value group, const RowGroupRecord &at, ArrayRef<Value> sums,
                    Values y) const {
   auto integers = builder.lanesOf(builder.getI32Type()),
        floats = builder.lanesOf(builder.getF32Type());

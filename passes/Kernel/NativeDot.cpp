@@ -37,6 +37,8 @@ using namespace mezzo;
 namespace {
 
 constexpr int64_t Columns = PanelFields::ColumnsPerStep;
+/// What signed codes have too much where the machine multiplies unsigned ones.
+constexpr int64_t Bias = 128;
 /// Short chunks are written out, so many steps together.
 constexpr int64_t WrittenOut = 8;
 
@@ -67,7 +69,8 @@ private:
 /// Four products a lane in 32 bits, or two in 16: as the sum is.
 Value DotWriter::product(Value sum, Value codes, Value activations) {
   auto type = cast<VectorType>(sum.getType());
-  int64_t low = facts.code.low, high = facts.code.high;
+  int64_t bias = facts.biasesCodes ? Bias : 0;
+  int64_t low = facts.code.low + bias, high = facts.code.high + bias;
   if (type.getElementType().isInteger(16))
     return tile::DotPairsOp::create(builder, sum, codes, activations, low, high,
                                     ActivationMax);
@@ -77,7 +80,7 @@ Value DotWriter::product(Value sum, Value codes, Value activations) {
 
 /// sums + products of `steps` steps; every code is used for all rows.
 Values DotWriter::dots(Value firstStep, int64_t steps, Values sums) {
-  auto bytes = VectorType::get(PanelFields::VectorBytes, builder.getI8Type());
+  VectorType bytes = builder.laneBytes();
   bool isShort = segment.decoded && steps <= WrittenOut / 2;
   int64_t unroll = isShort ? steps : facts.config.getUnroll();
   return builder.unrolled(
@@ -85,6 +88,10 @@ Values DotWriter::dots(Value firstStep, int64_t steps, Values sums) {
       [&](Value index, unsigned position, Values carried) {
         Value step = builder.add(firstStep, index);
         Values codes = segment.codes(step, position);
+        if (facts.biasesCodes)
+          for (Value &code : codes)
+            code = arith::XOrIOp::create(builder, code,
+                                         builder.splat(bytes, Bias));
         Value column = builder.add(firstColumn, builder.mul(step, Columns));
         for (unsigned row = 0; row < segment.rows.size(); ++row) {
           Value activations = tile::BroadcastGroupOp::create(
@@ -107,8 +114,7 @@ Values DotWriter::addChunk(Value chunk, int64_t steps, Values sums) {
       builder.add(builder.add(builder.mul(segment.group, perGroup),
                               builder.divide(segment.firstStep, chunkSteps)),
                   chunk);
-  auto words =
-      VectorType::get(PanelFields::VectorBytes / 2, builder.getI16Type());
+  VectorType words = builder.laneWords();
   Values starts;
   for (Value row : segment.rows) {
     Value pair = memref::LoadOp::create(builder, operands.activations[3],
@@ -144,10 +150,12 @@ Values DotWriter::run(Values sums) {
 /// What is left of a group's offset once its codes are centred: scale * m +
 /// offset - z for eight rows. Null where it is zero for all.
 Value centredOffset(KernelBuilder &builder, const ProductFacts &facts,
-                    Value weight, RowGroupRecord at) {
+                    Value weight, const RowGroupRecord &at) {
   auto lanes = builder.lanesOf(builder.getI32Type());
   const Format::Stored &code = facts.code;
-  int64_t centre = facts.config.getChunk() ? code.centre() : 0;
+  int64_t centre = facts.config.getChunk() ? code.centre()
+                   : facts.biasesCodes     ? -Bias
+                                           : 0;
   if (facts.hasIntegerZeros())
     return arith::SubIOp::create(builder,
                                  builder.splat(lanes, code.scale * centre),
@@ -185,7 +193,7 @@ struct NativeDot : ProductStrategy {
 
   Values finish(KernelBuilder &builder, const ProductFacts &facts,
                 const ProductOperands &operands, ArrayRef<Value> rows,
-                Value group, RowGroupRecord at, ArrayRef<Value> sums,
+                Value group, const RowGroupRecord &at, ArrayRef<Value> sums,
                 Values y) const override;
 };
 
@@ -197,15 +205,18 @@ ConfigAttr NativeDot::defaultConfig(MLIRContext *context, const Format &format,
   int64_t pairs = format.stored().exactPairs(ActivationMax);
   bool pays = target.pairsWorthAdding && pairs >= target.pairsWorthAdding;
   int64_t chunk = pays ? std::min(pairs * Columns, block) : 0;
-  return ConfigAttr::get(context, StrategyKind::NativeDot, /*rows=*/4,
-                         /*groups=*/2, /*unroll=*/2,
+  // Tiles of eight vectors, or with twice as many registers sixteen.
+  bool isWide = target.vectorBytes > PanelFields::VectorBytes;
+  return ConfigAttr::get(context, StrategyKind::NativeDot,
+                         /*rows=*/isWide ? 8 : 4,
+                         /*groups=*/isWide ? 4 : 2, /*unroll=*/2,
                          defaultStreams(panel, target), block, chunk);
 }
 
 Values NativeDot::finish(KernelBuilder &builder, const ProductFacts &facts,
                          const ProductOperands &operands, ArrayRef<Value> rows,
-                         Value group, RowGroupRecord at, ArrayRef<Value> sums,
-                         Values y) const {
+                         Value group, const RowGroupRecord &at,
+                         ArrayRef<Value> sums, Values y) const {
   auto lanes = builder.lanesOf(builder.getI32Type());
   auto toFloat = [&](Value value) -> Value {
     return arith::SIToFPOp::create(

@@ -29,7 +29,7 @@ static int64_t bytesOf(Type type) {
   return type ? type.getIntOrFloatBitWidth() / 8 : 0;
 }
 
-ProductFacts::ProductFacts(PackedMatmulOp op)
+ProductFacts::ProductFacts(PackedMatmulOp op, const Target &target)
     : format(llvm::cantFail(Format::parse(op.getFormat()))), zero(op.getZero()),
       code(format.stored()), config(op.getConfig()), group(op.getGroup()),
       tail(op.getColumns() % op.getGroup()), scaleType(op.getScaleType()),
@@ -41,6 +41,16 @@ ProductFacts::ProductFacts(PackedMatmulOp op)
   int64_t rows = op.getOutput().getType().getDimSize(0);
   if (!ShapedType::isDynamic(rows))
     m = rows;
+  // Panels of indices have sixteen or more rows in a vector as it is.
+  constexpr unsigned narrow = PanelFields::VectorBytes;
+  span = panel.holdsIndices() ? 1 : std::max(1u, target.vectorBytes / narrow);
+  tileSums =
+      target.vectorRegisters / 2 *
+      (span > 1 ? target.vectorBytes : std::min(target.vectorBytes, narrow)) /
+      narrow;
+  biasesCodes = target.multipliesUnsignedCodes && code.isSigned() &&
+                config.getStrategy() == StrategyKind::NativeDot &&
+                config.getChunk() == 0;
 }
 
 //===----------------------------------------------------------------------===//
@@ -56,15 +66,22 @@ Value ProductKernel::record(Value panel, Value group) {
                      facts.record.bytes);
 }
 
-Values ProductKernel::loadPacked(Value base, ArrayRef<unsigned> rowGroups) {
+Values ProductKernel::loadPacked(ArrayRef<Value> bases,
+                                 ArrayRef<unsigned> rowGroups) {
   auto bytes = VectorType::get(PanelFields::VectorBytes, builder.getI8Type());
+  auto load = [&](unsigned unit) {
+    Values parts;
+    for (Value base : bases)
+      parts.push_back(builder.loadBytes(
+          bytes, operands.weight,
+          builder.add(base, unit * PanelFields::VectorBytes)));
+    return builder.concatenate(parts);
+  };
   Values vectors(facts.panel.vectorsPerStep);
   for (unsigned rowGroup : rowGroups)
     for (const Field &field : facts.panel.fields[rowGroup])
       if (!vectors[field.unit])
-        vectors[field.unit] = builder.loadBytes(
-            bytes, operands.weight,
-            builder.add(base, field.unit * PanelFields::VectorBytes));
+        vectors[field.unit] = load(field.unit);
   return vectors;
 }
 
@@ -84,15 +101,18 @@ void ProductKernel::store(Value m, Value firstRow, Value y) {
                                 ValueRange{m, firstRow}, mask, y);
 }
 
-/// A row group's elements of an array in the record that has one for each row.
+/// A vector's elements of an array in the record that has one for each row.
 static Value loadPerRow(KernelBuilder &builder, const ProductFacts &facts,
                         Type element, int64_t array, Value weight,
-                        RowGroupRecord at) {
-  VectorType lanes = builder.lanesOf(element);
-  Value offset = builder.add(
-      builder.add(at.record, array),
-      builder.mul(at.rowGroup, facts.panel.rowsPerGroup * bytesOf(element)));
-  return builder.loadBytes(lanes, weight, offset);
+                        const RowGroupRecord &at) {
+  auto lanes = VectorType::get(builder.getLanes() / at.records.size(), element);
+  Value offset =
+      builder.mul(at.rowGroup, facts.panel.rowsPerGroup * bytesOf(element));
+  Values parts;
+  for (Value record : at.records)
+    parts.push_back(builder.loadBytes(
+        lanes, weight, builder.add(builder.add(record, array), offset)));
+  return builder.concatenate(parts);
 }
 
 static Value widenToFloat(KernelBuilder &builder, Value values) {
@@ -103,19 +123,19 @@ static Value widenToFloat(KernelBuilder &builder, Value values) {
 }
 
 Value mezzo::loadScales(KernelBuilder &builder, const ProductFacts &facts,
-                        Value weight, RowGroupRecord at) {
+                        Value weight, const RowGroupRecord &at) {
   return widenToFloat(builder, loadPerRow(builder, facts, facts.scaleType,
                                           facts.record.scales, weight, at));
 }
 
 Value mezzo::loadFloatZeros(KernelBuilder &builder, const ProductFacts &facts,
-                            Value weight, RowGroupRecord at) {
+                            Value weight, const RowGroupRecord &at) {
   return widenToFloat(builder, loadPerRow(builder, facts, facts.offsetType,
                                           facts.record.offsets, weight, at));
 }
 
 Value mezzo::loadIntegerZeros(KernelBuilder &builder, const ProductFacts &facts,
-                              Value weight, RowGroupRecord at) {
+                              Value weight, const RowGroupRecord &at) {
   return arith::ExtSIOp::create(builder, builder.lanesOf(builder.getI32Type()),
                                 loadPerRow(builder, facts, facts.offsetType,
                                            facts.record.offsets, weight, at));
@@ -136,8 +156,8 @@ Value mezzo::gatherCode(KernelBuilder &builder, const ProductFacts &facts,
 // The kernel
 //===----------------------------------------------------------------------===//
 
-std::string mezzo::productKernelKey(PackedMatmulOp op) {
-  ProductFacts facts(op);
+std::string mezzo::productKernelKey(PackedMatmulOp op, const Target &target) {
+  ProductFacts facts(op, target);
   ConfigAttr config = facts.config;
   std::string key;
   llvm::raw_string_ostream os(key);
@@ -157,6 +177,8 @@ std::string mezzo::productKernelKey(PackedMatmulOp op) {
      << config.getRows() << "g" << config.getGroups() << "u"
      << config.getUnroll() << "s" << config.getStreams() << "b"
      << config.getBlock() << "c" << config.getChunk();
+  if (facts.span > 1)
+    os << ".v" << facts.span * PanelFields::VectorBytes;
   // Layouts of one format differ only where somebody asked for it; then the
   // digits tell them apart.
   os << "."
@@ -208,7 +230,7 @@ static void writeLoops(ProductKernel &kernel, Value begin, Value end) {
 }
 
 func::FuncOp mezzo::emitProductKernel(ModuleOp module, PackedMatmulOp op,
-                                      StringRef name) {
+                                      const Target &target, StringRef name) {
   OpBuilder atEnd = OpBuilder::atBlockEnd(module.getBody());
   auto function = func::FuncOp::create(
       atEnd, op.getLoc(), name, atEnd.getFunctionType(argumentTypes(op), {}));
@@ -222,7 +244,7 @@ func::FuncOp mezzo::emitProductKernel(ModuleOp module, PackedMatmulOp op,
   ProductKernel kernel{
       KernelBuilder(op.getLoc(), OpBuilder::atBlockBegin(entry)),
       productStrategy(op.getConfig().getStrategy()),
-      ProductFacts(op),
+      ProductFacts(op, target),
       {},
       {}};
   kernel.builder.setLanes(kernel.facts.panel.rowsPerGroup);

@@ -49,7 +49,7 @@ namespace mezzo {
 
 /// What is known about a product at compile time.
 struct ProductFacts {
-  explicit ProductFacts(PackedMatmulOp op);
+  ProductFacts(PackedMatmulOp op, const Target &target);
 
   Format format;
   int64_t zero;        ///< the zero point of all groups, if they have one
@@ -61,6 +61,15 @@ struct ProductFacts {
   int64_t tail;  ///< columns of the last group, if it is shorter; else 0
   mlir::Type scaleType, offsetType; ///< offsetType: null where there are none
   std::optional<int64_t> m;         ///< activation rows, if they are known
+
+  /// Row groups that a vector of the machine holds.
+  unsigned span;
+  /// Sums of row groups that a register tile may have: they take half of the
+  /// registers, the other half is for operands.
+  unsigned tileSums;
+  /// Whether signed codes are multiplied as c + 128, unsigned: the machine's
+  /// product of bytes takes no others.
+  bool biasesCodes;
 
   bool hasIntegerZeros() const { return offsetType && offsetType.isInteger(); }
   bool hasFloatZeros() const { return offsetType && !offsetType.isInteger(); }
@@ -94,10 +103,11 @@ struct Segment {
   unsigned tileSize() const { return rows.size() * width; }
 };
 
-/// The scales and offsets of a row group in one group.
+/// The scales and offsets of a vector's rows in one group: of a row group and
+/// those behind it in one panel, or of the same row group in several panels.
 struct RowGroupRecord {
-  mlir::Value record;   ///< byte offset of the record
-  mlir::Value rowGroup; ///< of the panel
+  Values records;       ///< byte offsets of the records, of a panel each
+  mlir::Value rowGroup; ///< the first one, in each of them
 };
 
 /// Bytes of a decoded block: half of a first-level cache of 32 KiB.
@@ -124,7 +134,7 @@ public:
                                    const Target &target) const = 0;
 
   /// Decoded codes of a row group: vectors of 32 bytes, so many for a step of
-  /// four columns.
+  /// four columns. (Of two row groups: of 64 bytes, as many.)
   virtual unsigned vectorsPerStep(const ProductFacts &facts) const = 0;
   /// Whether packed codes need no decoding.
   virtual bool readsPacked(const ProductFacts &facts) const = 0;
@@ -134,13 +144,14 @@ public:
   virtual mlir::Type sumElement(mlir::Builder &builder) const = 0;
 
   /// What decoding needs of a group, loaded once: zero points, say. Null where
-  /// it needs nothing.
+  /// it needs nothing, as `needsContext` says beforehand.
   virtual mlir::Value decodeContext(KernelBuilder &builder,
                                     const ProductFacts &facts,
                                     mlir::Value weight,
-                                    RowGroupRecord at) const {
+                                    const RowGroupRecord &at) const {
     return {};
   }
+  virtual bool needsContext(const ProductFacts &facts) const { return false; }
   /// The vectors of one row group in one step, of the step's packed vectors.
   virtual Values decode(KernelBuilder &builder, const ProductFacts &facts,
                         llvm::ArrayRef<mlir::Value> packed, unsigned rowGroup,
@@ -155,8 +166,8 @@ public:
   virtual Values finish(KernelBuilder &builder, const ProductFacts &facts,
                         const ProductOperands &operands,
                         llvm::ArrayRef<mlir::Value> rows, mlir::Value group,
-                        RowGroupRecord at, llvm::ArrayRef<mlir::Value> sums,
-                        Values y) const = 0;
+                        const RowGroupRecord &at,
+                        llvm::ArrayRef<mlir::Value> sums, Values y) const = 0;
 };
 
 /// The strategy of a kind. The only place that lists them.
@@ -171,11 +182,12 @@ const ProductStrategy &lutStrategy();
 
 /// Writes the kernel of `op` into `module` as a function called `name`.
 mlir::func::FuncOp emitProductKernel(mlir::ModuleOp module, PackedMatmulOp op,
+                                     const Target &target,
                                      llvm::StringRef name);
 
 /// The readable key of the kernel: everything that its body depends on. N, K
 /// and strides are arguments and not in it.
-std::string productKernelKey(PackedMatmulOp op);
+std::string productKernelKey(PackedMatmulOp op, const Target &target);
 
 //===----------------------------------------------------------------------===//
 // What the two loop nests and the strategies share
@@ -195,8 +207,10 @@ struct ProductKernel {
   bool hasTail() const { return facts.tail && !strategy.ignoresPadding(); }
   /// Byte offset of the record of a group of a panel.
   mlir::Value record(mlir::Value panel, mlir::Value group);
-  /// The packed vectors of one step at `base`, those that `rowGroups` need.
-  Values loadPacked(mlir::Value base, llvm::ArrayRef<unsigned> rowGroups);
+  /// The packed vectors of one step, those that `rowGroups` need: of one panel,
+  /// or side by side those of several, whose steps begin at `bases`.
+  Values loadPacked(llvm::ArrayRef<mlir::Value> bases,
+                    llvm::ArrayRef<unsigned> rowGroups);
   /// Adds the bias and stores the results of a row group; rows beyond N are not
   /// stored.
   void store(mlir::Value m, mlir::Value firstRow, mlir::Value y);
@@ -216,11 +230,11 @@ mlir::Value gatherCode(KernelBuilder &builder, const ProductFacts &facts,
 /// The scales (or float offsets) of a row group as f32, its integer zeros, less
 /// the format's offset, as i32.
 mlir::Value loadScales(KernelBuilder &builder, const ProductFacts &facts,
-                       mlir::Value weight, RowGroupRecord at);
+                       mlir::Value weight, const RowGroupRecord &at);
 mlir::Value loadFloatZeros(KernelBuilder &builder, const ProductFacts &facts,
-                           mlir::Value weight, RowGroupRecord at);
+                           mlir::Value weight, const RowGroupRecord &at);
 mlir::Value loadIntegerZeros(KernelBuilder &builder, const ProductFacts &facts,
-                             mlir::Value weight, RowGroupRecord at);
+                             mlir::Value weight, const RowGroupRecord &at);
 
 } // namespace mezzo
 

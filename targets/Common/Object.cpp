@@ -5,6 +5,7 @@
 #include "targets/Common/Sink.h"
 
 #include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/CodeGen/TargetSubtargetInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -63,6 +64,13 @@ void setAttributes(llvm::Module &module, const Target &target) {
   }
 }
 
+/// Whether there is one of the features "a|b".
+bool hasAny(const llvm::MCSubtargetInfo &info, StringRef features) {
+  return llvm::any_of(llvm::split(features, '|'), [&](StringRef feature) {
+    return info.checkFeatures("+" + feature.str());
+  });
+}
+
 /// Instruction selection calls abort() on an intrinsic without an instruction,
 /// so it must not see one.
 llvm::Error checkIntrinsics(const llvm::Module &module, const Target &target,
@@ -95,10 +103,10 @@ llvm::Error checkIntrinsics(const llvm::Module &module, const Target &target,
                "and the target " + target.name +
                    " does not say which CPUs have it: add it to the table of "
                    "intrinsics of that target");
-      else if (!machine.getSubtargetImpl(caller)->checkFeatures("+" +
-                                                                feature->str()))
+      else if (!hasAny(*machine.getSubtargetImpl(caller), *feature))
         refuse(caller, intrinsic.getName(),
-               "which needs " + *feature + ", and " +
+               "which needs " + llvm::join(llvm::split(*feature, '|'), " or ") +
+                   ", and " +
                    caller.getFnAttribute("target-cpu").getValueAsString() +
                    " does not have it: lower this kernel for the target that "
                    "it is emitted for");

@@ -22,14 +22,12 @@ using llvm::StringRef;
 
 namespace {
 
-constexpr int VectorBytes = 32;
-
 //===----------------------------------------------------------------------===//
 // Fields
 //===----------------------------------------------------------------------===//
 
 /// All fields of all pairs of bytes: neighbours must not leak into each other.
-void addFields(std::vector<SpellingCase> &cases) {
+void addFields(std::vector<SpellingCase> &cases, int vectorBytes) {
   constexpr int pairs = 1 << 16;
   Buffer in(2 * pairs);
   for (unsigned pair = 0; pair < pairs; ++pair) {
@@ -41,20 +39,21 @@ void addFields(std::vector<SpellingCase> &cases) {
       for (int to = 0; to + width <= 8; ++to) {
         SpellingCase field;
         field.name = llvm::formatv("field_{0}_{1}_{2}", shift, width, to);
-        field.text = llvm::formatv(R"(
+        field.text =
+            llvm::formatv(R"(
           func.func @{0}(%in: memref<{4}xi8>, %out: memref<{4}xi8>) {{
             %zero = arith.constant 0 : index
-            %step = arith.constant 32 : index
+            %step = arith.constant {5} : index
             %end = arith.constant {4} : index
             scf.for %i = %zero to %end step %step {{
-              %v = vector.load %in[%i] : memref<{4}xi8>, vector<32xi8>
-              %f = tile.field %v shift = {1} width = {2} to = {3} : vector<32xi8>
-              vector.store %f, %out[%i] : memref<{4}xi8>, vector<32xi8>
+              %v = vector.load %in[%i] : memref<{4}xi8>, vector<{5}xi8>
+              %f = tile.field %v shift = {1} width = {2} to = {3} : vector<{5}xi8>
+              vector.store %f, %out[%i] : memref<{4}xi8>, vector<{5}xi8>
             }
             return
           }
         )",
-                                   field.name, shift, width, to, in.size());
+                          field.name, shift, width, to, in.size(), vectorBytes);
         field.inputs = {in};
         for (uint8_t byte : in)
           field.expected.push_back(((byte >> shift) & ((1 << width) - 1))
@@ -67,23 +66,24 @@ void addFields(std::vector<SpellingCase> &cases) {
 // Products
 //===----------------------------------------------------------------------===//
 
-/// How many vectors of operands a product is tried on.
-constexpr int Trials = 8192;
+/// Bytes of operands that a product is tried on.
+constexpr int TrialBytes = 8192 * 32;
 
 /// Extreme and random operands, and what they make. The first 256 trials: all
 /// choices of extremes in the four bytes of every lane. The rest: any operand,
 /// a third of them extreme.
 template <typename Lane>
-SpellingCase productCase(StringRef op, ProductRanges r) {
-  constexpr int lanes = VectorBytes / sizeof(Lane), perLane = sizeof(Lane);
-  SpellingCase product{productName(op, r), productText(op, r), {}, {}};
-  Buffer accs(Trials * VectorBytes), codes = accs, activations = accs;
+SpellingCase productCase(StringRef op, ProductRanges r, int vectorBytes) {
+  const int lanes = vectorBytes / sizeof(Lane), perLane = sizeof(Lane);
+  SpellingCase product{
+      productName(op, r), productText(op, r, vectorBytes), {}, {}};
+  Buffer accs(TrialBytes), codes = accs, activations = accs;
   product.expected = accs;
   std::mt19937 random(4);
   int lowest = -r.amax, highest = std::min(r.amax, 127);
-  for (int trial = 0; trial < Trials; ++trial) {
-    int at = trial * VectorBytes;
-    for (int i = 0; i < VectorBytes; ++i) {
+  for (int trial = 0; trial < TrialBytes / vectorBytes; ++trial) {
+    int at = trial * vectorBytes;
+    for (int i = 0; i < vectorBytes; ++i) {
       bool high = trial < 256 ? trial >> (i % 4) & 1 : random() & 1;
       bool far = trial < 256 ? trial >> (4 + i % 4) & 1 : random() & 1;
       bool extreme = trial < 256 || random() % 3 == 0;
@@ -110,7 +110,7 @@ SpellingCase productCase(StringRef op, ProductRanges r) {
 
 /// Both sides of every limit that a machine has met: 2 * |c| * amax = 32767,
 /// codes above 127, every width, both signs.
-void addProducts(std::vector<SpellingCase> &cases) {
+void addProducts(std::vector<SpellingCase> &cases, int vectorBytes) {
   for (ProductRanges r : std::initializer_list<ProductRanges>{
            {0, 255, 128},    {0, 255, 127}, {0, 255, 64},     {0, 128, 128},
            {0, 127, 128},    {0, 128, 127}, {0, 127, 127},    {0, 129, 127},
@@ -118,7 +118,7 @@ void addProducts(std::vector<SpellingCase> &cases) {
            {0, 3, 127},      {0, 1, 127},   {0, 0, 0},        {-128, 127, 128},
            {-128, 127, 127}, {-8, 7, 127},  {-127, 127, 127}, {-1, 1, 128},
            {-1, 0, 127}})
-    cases.push_back(productCase<int32_t>("dot", r));
+    cases.push_back(productCase<int32_t>("dot", r, vectorBytes));
   for (ProductRanges r : std::initializer_list<ProductRanges>{{0, 127, 128},
                                                               {0, 255, 64},
                                                               {0, 255, 8},
@@ -130,32 +130,33 @@ void addProducts(std::vector<SpellingCase> &cases) {
                                                               {-127, 127, 128},
                                                               {-4, 3, 127},
                                                               {-1, 1, 127}})
-    cases.push_back(productCase<int16_t>("dot_pairs", r));
+    cases.push_back(productCase<int16_t>("dot_pairs", r, vectorBytes));
 }
 
-void addPairSums(std::vector<SpellingCase> &cases) {
+void addPairSums(std::vector<SpellingCase> &cases, int vectorBytes) {
+  constexpr int count = TrialBytes / 4; // lanes
   SpellingCase sums;
   sums.name = "add_pairs";
   sums.text = llvm::formatv(R"(
     func.func @add_pairs(%accs: memref<{0}xi32>, %words: memref<{1}xi16>,
                          %out: memref<{0}xi32>) {{
       %zero = arith.constant 0 : index
-      %step = arith.constant 8 : index
+      %step = arith.constant {2} : index
       %two = arith.constant 2 : index
       %end = arith.constant {0} : index
       scf.for %i = %zero to %end step %step {{
         %j = arith.muli %i, %two : index
-        %s = vector.load %accs[%i] : memref<{0}xi32>, vector<8xi32>
-        %w = vector.load %words[%j] : memref<{1}xi16>, vector<16xi16>
-        %r = tile.add_pairs %s, %w : vector<16xi16> -> vector<8xi32>
-        vector.store %r, %out[%i] : memref<{0}xi32>, vector<8xi32>
+        %s = vector.load %accs[%i] : memref<{0}xi32>, vector<{2}xi32>
+        %w = vector.load %words[%j] : memref<{1}xi16>, vector<{3}xi16>
+        %r = tile.add_pairs %s, %w : vector<{3}xi16> -> vector<{2}xi32>
+        vector.store %r, %out[%i] : memref<{0}xi32>, vector<{2}xi32>
       }
       return
     }
   )",
-                            Trials * 8, Trials * 16);
-  std::vector<int32_t> accs(Trials * 8), expected;
-  std::vector<int16_t> words(Trials * 16);
+                            count, 2 * count, vectorBytes / 4, vectorBytes / 2);
+  std::vector<int32_t> accs(count), expected;
+  std::vector<int16_t> words(2 * count);
   std::mt19937 random(5);
   for (int16_t &word : words)
     word = random() % 3 ? random() : random() & 1 ? INT16_MIN : INT16_MAX;
@@ -176,15 +177,15 @@ void addPairSums(std::vector<SpellingCase> &cases) {
 /// Tables with bytes of both signs; every index at every place of a vector.
 constexpr int Tables = 64;
 
-void addLookups(std::vector<SpellingCase> &cases) {
-  SpellingCase lookup{"lookup", lookupText(), {}, {}};
-  Buffer tables(Tables * 16), indices(Tables * VectorBytes);
+void addLookups(std::vector<SpellingCase> &cases, int vectorBytes) {
+  SpellingCase lookup{"lookup", lookupText(vectorBytes), {}, {}};
+  Buffer tables(Tables * 16), indices(Tables * vectorBytes);
   std::mt19937 random(6);
   for (uint8_t &entry : tables)
     entry = random();
   for (int table = 0; table < Tables; ++table)
-    for (int i = 0; i < VectorBytes; ++i) {
-      uint8_t &index = indices[table * VectorBytes + i];
+    for (int i = 0; i < vectorBytes; ++i) {
+      uint8_t &index = indices[table * vectorBytes + i];
       index = table < 16 ? (table + i) % 16 : random() % 16;
       lookup.expected.push_back(tables[table * 16 + index]);
     }
@@ -193,12 +194,13 @@ void addLookups(std::vector<SpellingCase> &cases) {
 }
 
 /// Every address of 64 bytes that has four bytes behind it.
-void addBroadcasts(std::vector<SpellingCase> &cases) {
-  SpellingCase broadcast{"broadcast", broadcastText(), {Buffer(64)}, {}};
+void addBroadcasts(std::vector<SpellingCase> &cases, int vectorBytes) {
+  SpellingCase broadcast{
+      "broadcast", broadcastText(vectorBytes), {Buffer(64)}, {}};
   for (int i = 0; i < 64; ++i)
     broadcast.inputs[0][i] = 3 * i;
   for (int at = 0; at <= 60; ++at)
-    for (int i = 0; i < VectorBytes; ++i)
+    for (int i = 0; i < vectorBytes; ++i)
       broadcast.expected.push_back(broadcast.inputs[0][at + i % 4]);
   cases.push_back(std::move(broadcast));
 }
@@ -209,8 +211,8 @@ std::string mezzo::productName(StringRef op, ProductRanges r) {
   return llvm::formatv("{0}_{1}_{2}_{3}", op, -r.low, r.high, r.amax);
 }
 
-std::string mezzo::productText(StringRef op, ProductRanges r) {
-  bool pairs = op == "dot_pairs";
+std::string mezzo::productText(StringRef op, ProductRanges r, int vectorBytes) {
+  int laneBytes = op == "dot_pairs" ? 2 : 4;
   return llvm::formatv(R"(
     func.func @{0}(%accs: memref<{1}x{3}>, %codes: memref<{2}xi8>,
                    %activations: memref<{2}xi8>, %out: memref<{1}x{3}>) {{
@@ -221,66 +223,67 @@ std::string mezzo::productText(StringRef op, ProductRanges r) {
       scf.for %i = %zero to %end step %lanes {{
         %j = arith.muli %i, %bytes : index
         %s = vector.load %accs[%i] : memref<{1}x{3}>, vector<{4}x{3}>
-        %x = vector.load %codes[%j] : memref<{2}xi8>, vector<32xi8>
-        %y = vector.load %activations[%j] : memref<{2}xi8>, vector<32xi8>
+        %x = vector.load %codes[%j] : memref<{2}xi8>, vector<{10}xi8>
+        %y = vector.load %activations[%j] : memref<{2}xi8>, vector<{10}xi8>
         %r = tile.{6} %s, %x in [{7}, {8}], %y amax = {9}
-           : vector<32xi8> -> vector<{4}x{3}>
+           : vector<{10}xi8> -> vector<{4}x{3}>
         vector.store %r, %out[%i] : memref<{1}x{3}>, vector<{4}x{3}>
       }
       return
     }
   )",
-                       productName(op, r), Trials * (pairs ? 16 : 8),
-                       Trials * VectorBytes, pairs ? "i16" : "i32",
-                       pairs ? 16 : 8, pairs ? 2 : 4, op, r.low, r.high,
-                       r.amax);
+                       productName(op, r), TrialBytes / laneBytes, TrialBytes,
+                       laneBytes == 2 ? "i16" : "i32", vectorBytes / laneBytes,
+                       laneBytes, op, r.low, r.high, r.amax, vectorBytes);
 }
 
-std::string mezzo::broadcastText() {
-  return R"(
-    func.func @broadcast(%in: memref<64xi8>, %out: memref<1952xi8>) {
+std::string mezzo::broadcastText(int vectorBytes) {
+  return llvm::formatv(R"(
+    func.func @broadcast(%in: memref<64xi8>, %out: memref<{0}xi8>) {{
       %zero = arith.constant 0 : index
       %one = arith.constant 1 : index
-      %size = arith.constant 32 : index
+      %size = arith.constant {1} : index
       %end = arith.constant 61 : index
-      scf.for %i = %zero to %end step %one {
-        %r = tile.broadcast_group %in[%i] : memref<64xi8> -> vector<32xi8>
+      scf.for %i = %zero to %end step %one {{
+        %r = tile.broadcast_group %in[%i] : memref<64xi8> -> vector<{1}xi8>
         %j = arith.muli %i, %size : index
-        vector.store %r, %out[%j] : memref<1952xi8>, vector<32xi8>
-      }
-      return
-    }
-  )";
-}
-
-std::string mezzo::lookupText() {
-  return llvm::formatv(R"(
-    func.func @lookup(%tables: memref<{0}xi8>, %indices: memref<{1}xi8>,
-                      %out: memref<{1}xi8>) {{
-      %zero = arith.constant 0 : index
-      %two = arith.constant 2 : index
-      %size = arith.constant 16 : index
-      %end = arith.constant {0} : index
-      scf.for %i = %zero to %end step %size {{
-        %j = arith.muli %i, %two : index
-        %t = vector.load %tables[%i] : memref<{0}xi8>, vector<16xi8>
-        %x = vector.load %indices[%j] : memref<{1}xi8>, vector<32xi8>
-        %r = tile.lookup %t[%x] : vector<16xi8>, vector<32xi8>
-        vector.store %r, %out[%j] : memref<{1}xi8>, vector<32xi8>
+        vector.store %r, %out[%j] : memref<{0}xi8>, vector<{1}xi8>
       }
       return
     }
   )",
-                       Tables * 16, Tables * VectorBytes);
+                       61 * vectorBytes, vectorBytes);
 }
 
-std::vector<SpellingCase> mezzo::spellingCases() {
+std::string mezzo::lookupText(int vectorBytes) {
+  return llvm::formatv(R"(
+    func.func @lookup(%tables: memref<{0}xi8>, %indices: memref<{1}xi8>,
+                      %out: memref<{1}xi8>) {{
+      %zero = arith.constant 0 : index
+      %times = arith.constant {2} : index
+      %size = arith.constant 16 : index
+      %end = arith.constant {0} : index
+      scf.for %i = %zero to %end step %size {{
+        %j = arith.muli %i, %times : index
+        %t = vector.load %tables[%i] : memref<{0}xi8>, vector<16xi8>
+        %x = vector.load %indices[%j] : memref<{1}xi8>, vector<{3}xi8>
+        %r = tile.lookup %t[%x] : vector<16xi8>, vector<{3}xi8>
+        vector.store %r, %out[%j] : memref<{1}xi8>, vector<{3}xi8>
+      }
+      return
+    }
+  )",
+                       Tables * 16, Tables * vectorBytes, vectorBytes / 16,
+                       vectorBytes);
+}
+
+std::vector<SpellingCase> mezzo::spellingCases(int vectorBytes) {
   std::vector<SpellingCase> cases;
-  addFields(cases);
-  addProducts(cases);
-  addPairSums(cases);
-  addLookups(cases);
-  addBroadcasts(cases);
+  addFields(cases, vectorBytes);
+  addProducts(cases, vectorBytes);
+  addPairSums(cases, vectorBytes);
+  addLookups(cases, vectorBytes);
+  addBroadcasts(cases, vectorBytes);
   return cases;
 }
 

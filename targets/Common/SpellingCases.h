@@ -41,16 +41,17 @@ struct ProductRanges {
 /// The function of a product op, "dot" or "dot_pairs", over many vectors of
 /// operands, and its name.
 std::string productName(llvm::StringRef op, ProductRanges ranges);
-std::string productText(llvm::StringRef op, ProductRanges ranges);
+std::string productText(llvm::StringRef op, ProductRanges ranges,
+                        int vectorBytes = 32);
 /// A function called `broadcast` around `tile.broadcast_group`.
-std::string broadcastText();
+std::string broadcastText(int vectorBytes = 32);
 
 /// A function called `lookup` around `tile.lookup`, over many tables.
-std::string lookupText();
+std::string lookupText(int vectorBytes = 32);
 
-/// All cases of all ops: all operands where there are few, random and extreme
-/// ones else.
-std::vector<SpellingCase> spellingCases();
+/// All cases of all ops on vectors of so many bytes: all operands where there
+/// are few, random and extreme ones else.
+std::vector<SpellingCase> spellingCases(int vectorBytes = 32);
 
 /// `text` with its `tile` ops lowered as `target` says, as LLVM IR. Null if it
 /// does not parse.

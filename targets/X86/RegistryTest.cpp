@@ -30,9 +30,26 @@ TEST(Registry, NamesFindTheirTarget) {
   EXPECT_EQ(generic.cpu, "x86-64-v3");
 }
 
+/// Kernels of long vectors run on any machine, by definitions.
+TEST(Registry, GenericTargetsRunOnTheOldestMachine) {
+  Target oldest = llvm::cantFail(lookupTarget("x86-64-v3"));
+  for (StringRef name : {"x86-64-v3+avxvnni", "x86-64-v4+avx512vnni"}) {
+    Target target = llvm::cantFail(lookupTarget(name)),
+           generic = llvm::cantFail(lookupTarget(name.str() + "+generic"));
+    EXPECT_EQ(generic.vectorBytes, target.vectorBytes);
+    EXPECT_EQ(generic.cpu, oldest.cpu);
+    EXPECT_EQ(generic.features, oldest.features);
+    EXPECT_EQ(generic.requiredFeatures, oldest.requiredFeatures);
+    EXPECT_EQ(runsHere(generic), runsHere(oldest));
+  }
+  EXPECT_FALSE(runsHere(llvm::cantFail(lookupTarget("aarch64"))));
+}
+
 TEST(Registry, UnknownNamesListTheKnownOnes) {
   std::string known =
-      "native, generic, x86-64-v3, x86-64-v3+generic, aarch64, "
+      "native, generic, x86-64-v3, x86-64-v3+generic, x86-64-v3+avxvnni, "
+      "x86-64-v3+avxvnni+generic, x86-64-v4, x86-64-v4+generic, "
+      "x86-64-v4+avx512vnni, x86-64-v4+avx512vnni+generic, aarch64, "
       "aarch64+generic, aarch64+dotprod, aarch64+dotprod+generic, "
       "aarch64+dotprod+i8mm, aarch64+dotprod+i8mm+generic";
   EXPECT_EQ(message(lookupTarget("z80")),
@@ -40,8 +57,8 @@ TEST(Registry, UnknownNamesListTheKnownOnes) {
   EXPECT_EQ(message(lookupTarget("")),
             "there is no target '': use one of " + known);
   for (StringRef planned :
-       {"x86-64-v2", "x86-64-v4", "x86-64-v3+avxvnni", "aarch64+sve", "arm64",
-        "ptx-sm_80", "hls", "c", "x86-64-v3+generic+generic"})
+       {"x86-64-v2", "x86-64-v4+amx-int8", "aarch64+sve", "arm64", "ptx-sm_80",
+        "hls", "c", "x86-64-v3+generic+generic"})
     EXPECT_EQ(
         message(lookupTarget(planned)),
         ("target '" + planned + "' is not supported yet: use one of " + known)
@@ -54,6 +71,16 @@ TEST(Registry, NativeNeedsEveryFeature) {
        {"avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe", "avx512f"})
     features[name] = true;
   EXPECT_EQ(llvm::cantFail(x86::bestFor(features)).name, "x86-64-v3");
+  features["avxvnni"] = true;
+  EXPECT_EQ(llvm::cantFail(x86::bestFor(features)).name, "x86-64-v3+avxvnni");
+  for (StringRef name : {"avx512bw", "avx512cd", "avx512dq", "avx512vl"})
+    features[name] = true;
+  EXPECT_EQ(llvm::cantFail(x86::bestFor(features)).name, "x86-64-v4");
+  features["avx512vnni"] = true;
+  EXPECT_EQ(llvm::cantFail(x86::bestFor(features)).name,
+            "x86-64-v4+avx512vnni");
+  features["avx512vl"] = false;
+  EXPECT_EQ(llvm::cantFail(x86::bestFor(features)).name, "x86-64-v3+avxvnni");
 
   features["fma"] = false;
   features.erase("movbe");

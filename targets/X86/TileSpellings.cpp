@@ -1,7 +1,9 @@
-//===- TileSpellings.cpp - `tile` ops as AVX2 instructions ----------------===//
+//===- TileSpellings.cpp - `tile` ops as AVX2 and AVX-512 instructions ----===//
 //
-// AVX2 has no arithmetic on bytes beyond addition, no shift of bytes, and one
-// multiplication of them, which saturates. The spellings live with that:
+// Both have the same instructions, for 32 bytes and for 64; the latter is
+// short of one, `vpsignb`. They have no arithmetic on bytes beyond
+// addition, no shift of bytes, and one multiplication of them, which saturates.
+// The spellings live with that:
 //
 //  * a shift of bytes is a shift of 16-bit lanes, and a mask that removes what
 //    came over from the neighbour;
@@ -16,6 +18,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "targets/X86/Register.h"
 #include "targets/X86/X86.h"
 
 #include "dialects/Tile/Tile.h"
@@ -28,20 +31,16 @@ using namespace mezzo;
 
 namespace {
 
-constexpr int64_t vectorBytes = 32;
-
-/// The three views of a ymm register.
-VectorType bytesType(Builder &builder) {
-  return VectorType::get(vectorBytes, builder.getI8Type());
-}
-VectorType wordsType(Builder &builder) {
-  return VectorType::get(vectorBytes / 2, builder.getI16Type());
-}
-VectorType lanesType(Builder &builder) {
-  return VectorType::get(vectorBytes / 4, builder.getI32Type());
-}
-
 using Writer = SpellingWriter;
+using x86::Register;
+
+/// A pattern for the vectors of one register.
+template <typename Op>
+struct RegisterPattern : OpRewritePattern<Op> {
+  RegisterPattern(MLIRContext *context, Register in, PatternBenefit benefit)
+      : OpRewritePattern<Op>(context, benefit), in(in) {}
+  Register in;
+};
 
 //   tile.field %v shift = s width = w to = t
 //   -->
@@ -52,13 +51,13 @@ using Writer = SpellingWriter;
 // which lie outside of it by construction: they enter at the end that the field
 // moved away from. So the mask stays even where the field reaches the end of
 // its byte.
-struct SpellField : OpRewritePattern<tile::FieldOp> {
-  using OpRewritePattern::OpRewritePattern;
+struct SpellField : RegisterPattern<tile::FieldOp> {
+  using RegisterPattern::RegisterPattern;
   LogicalResult matchAndRewrite(tile::FieldOp op,
                                 PatternRewriter &rewriter) const override {
-    VectorType bytes = bytesType(rewriter), words = wordsType(rewriter);
+    VectorType bytes = in.asBytes(rewriter), words = in.asWords(rewriter);
     if (op.getType() != bytes)
-      return rewriter.notifyMatchFailure(op, "not a vector of 32 bytes");
+      return rewriter.notifyMatchFailure(op, "not a vector of that length");
     int64_t shift = op.getShift(), width = op.getWidth(), to = op.getTo();
     if (width == 8) {
       rewriter.replaceOp(op, op.getSource());
@@ -85,6 +84,21 @@ bool pairsFit(Op op) {
          (op.getLow() >= 0 || op.getAmax() <= 127);
 }
 
+/// Activations less than 0 where codes are. (At codes of 0 `vpsignb` gives 0,
+/// and its replacement something that is multiplied by 0.)
+Value withSignOf(Writer &write, Register in, Value activations, Value codes) {
+  VectorType bytes = in.asBytes(write.rewriter);
+  if (!in.isWide)
+    return write.call("llvm.x86.avx2.psign.b", bytes, {activations, codes});
+  Value zero = write.splat(bytes, 0);
+  Value isLess = arith::CmpIOp::create(write.rewriter, write.loc,
+                                       arith::CmpIPredicate::slt, codes, zero);
+  Value negated =
+      arith::SubIOp::create(write.rewriter, write.loc, zero, activations);
+  return arith::SelectOp::create(write.rewriter, write.loc, isLess, negated,
+                                 activations);
+}
+
 /// Sums of two products, in 16 bits. Precondition: pairsFit.
 ///
 /// `vpmaddubsw` takes unsigned bytes by signed ones and saturates at 32767,
@@ -92,37 +106,43 @@ bool pairsFit(Op op) {
 /// but -128 fit, 2 * 127 * 127 = 32258, and so do signed 8-bit ones, 2 * 128 *
 /// 127 = 32512. Unsigned 8-bit codes do not: 2 * 255 * 127 = 64770.)
 template <typename Op>
-Value pairProducts(Writer &write, Op op) {
-  VectorType bytes = bytesType(write.rewriter);
+Value pairProducts(Writer &write, Register in, Op op) {
   Value codes = op.getCodes(), activations = op.getActivations();
   if (op.getLow() < 0) {
-    activations =
-        write.call("llvm.x86.avx2.psign.b", bytes, {activations, codes});
+    activations = withSignOf(write, in, activations, codes);
     codes = math::AbsIOp::create(write.rewriter, write.loc, codes);
   }
-  return write.call("llvm.x86.avx2.pmadd.ub.sw", wordsType(write.rewriter),
-                    {codes, activations});
+  return write.call(in.isWide ? "llvm.x86.avx512.pmaddubs.w.512"
+                              : "llvm.x86.avx2.pmadd.ub.sw",
+                    in.asWords(write.rewriter), {codes, activations});
+}
+
+/// Products of words, pairs of them added to int32.
+Value wordProducts(Writer &write, Register in, Value left, Value right) {
+  return write.call(in.isWide ? "llvm.x86.avx512.pmaddw.d.512"
+                              : "llvm.x86.avx2.pmadd.wd",
+                    in.asLanes(write.rewriter), {left, right});
 }
 
 /// Pairs of words added to int32: `vpmaddwd` by ones.
-Value sumOfPairs(Writer &write, Value words) {
-  return write.call("llvm.x86.avx2.pmadd.wd", lanesType(write.rewriter),
-                    {words, write.splat(wordsType(write.rewriter), 1)});
+Value sumOfPairs(Writer &write, Register in, Value words) {
+  return wordProducts(write, in, words,
+                      write.splat(in.asWords(write.rewriter), 1));
 }
 
 //   tile.dot %acc, %c in [l, h], %a          where pairs of products fit
 //   -->
 //   %acc + vpmaddwd(vpmaddubsw(%c, %a), 1)
-struct SpellNarrowDot : OpRewritePattern<tile::DotOp> {
-  using OpRewritePattern::OpRewritePattern;
+struct SpellNarrowDot : RegisterPattern<tile::DotOp> {
+  using RegisterPattern::RegisterPattern;
   LogicalResult matchAndRewrite(tile::DotOp op,
                                 PatternRewriter &rewriter) const override {
-    if (op.getType() != lanesType(rewriter))
-      return rewriter.notifyMatchFailure(op, "not a vector of 32 bytes");
+    if (op.getType() != in.asLanes(rewriter))
+      return rewriter.notifyMatchFailure(op, "not a vector of that length");
     if (!pairsFit(op))
       return rewriter.notifyMatchFailure(op, "vpmaddubsw could saturate");
     Writer write{rewriter, op.getLoc()};
-    Value sums = sumOfPairs(write, pairProducts(write, op));
+    Value sums = sumOfPairs(write, in, pairProducts(write, in, op));
     rewriter.replaceOp(op, write.add(op.getAcc(), sums));
     return success();
   }
@@ -131,16 +151,16 @@ struct SpellNarrowDot : OpRewritePattern<tile::DotOp> {
 //   tile.dot_pairs %acc, %c in [l, h], %a
 //   -->
 //   vpaddw %acc, vpmaddubsw(%c, %a)
-struct SpellDotPairs : OpRewritePattern<tile::DotPairsOp> {
-  using OpRewritePattern::OpRewritePattern;
+struct SpellDotPairs : RegisterPattern<tile::DotPairsOp> {
+  using RegisterPattern::RegisterPattern;
   LogicalResult matchAndRewrite(tile::DotPairsOp op,
                                 PatternRewriter &rewriter) const override {
-    if (op.getType() != wordsType(rewriter))
-      return rewriter.notifyMatchFailure(op, "not a vector of 32 bytes");
+    if (op.getType() != in.asWords(rewriter))
+      return rewriter.notifyMatchFailure(op, "not a vector of that length");
     if (!pairsFit(op))
       return rewriter.notifyMatchFailure(op, "vpmaddubsw could saturate");
     Writer write{rewriter, op.getLoc()};
-    rewriter.replaceOp(op, write.add(op.getAcc(), pairProducts(write, op)));
+    rewriter.replaceOp(op, write.add(op.getAcc(), pairProducts(write, in, op)));
     return success();
   }
 };
@@ -148,15 +168,15 @@ struct SpellDotPairs : OpRewritePattern<tile::DotPairsOp> {
 //   tile.add_pairs %acc, %w
 //   -->
 //   vpaddd %acc, vpmaddwd(%w, 1)
-struct SpellAddPairs : OpRewritePattern<tile::AddPairsOp> {
-  using OpRewritePattern::OpRewritePattern;
+struct SpellAddPairs : RegisterPattern<tile::AddPairsOp> {
+  using RegisterPattern::RegisterPattern;
   LogicalResult matchAndRewrite(tile::AddPairsOp op,
                                 PatternRewriter &rewriter) const override {
-    if (op.getType() != lanesType(rewriter))
-      return rewriter.notifyMatchFailure(op, "not a vector of 16 words");
+    if (op.getType() != in.asLanes(rewriter))
+      return rewriter.notifyMatchFailure(op, "not a vector of that length");
     Writer write{rewriter, op.getLoc()};
     rewriter.replaceOp(
-        op, write.add(op.getAcc(), sumOfPairs(write, op.getWords())));
+        op, write.add(op.getAcc(), sumOfPairs(write, in, op.getWords())));
     return success();
   }
 };
@@ -168,13 +188,13 @@ struct SpellAddPairs : OpRewritePattern<tile::AddPairsOp> {
 // where the even bytes of each 16-bit lane are widened by a mask (unsigned) or
 // two shifts (signed), and the odd ones by a shift. Exact for all bytes: a
 // product is at most 255 * 128 and `vpmaddwd` adds two of them in 32 bits.
-struct SpellWideDot : OpRewritePattern<tile::DotOp> {
-  using OpRewritePattern::OpRewritePattern;
+struct SpellWideDot : RegisterPattern<tile::DotOp> {
+  using RegisterPattern::RegisterPattern;
   LogicalResult matchAndRewrite(tile::DotOp op,
                                 PatternRewriter &rewriter) const override {
-    VectorType words = wordsType(rewriter), lanes = lanesType(rewriter);
+    VectorType words = in.asWords(rewriter), lanes = in.asLanes(rewriter);
     if (op.getType() != lanes)
-      return rewriter.notifyMatchFailure(op, "not a vector of 32 bytes");
+      return rewriter.notifyMatchFailure(op, "not a vector of that length");
     if (pairsFit(op))
       return rewriter.notifyMatchFailure(op, "vpmaddubsw is exact and faster");
     Writer write{rewriter, op.getLoc()};
@@ -189,8 +209,8 @@ struct SpellWideDot : OpRewritePattern<tile::DotOp> {
     Value oddC = isSigned ? write.shift<arith::ShRSIOp>(c, 8)
                           : write.shift<arith::ShRUIOp>(c, 8);
     Value oddA = write.shift<arith::ShRSIOp>(a, 8);
-    Value evens = write.call("llvm.x86.avx2.pmadd.wd", lanes, {evenC, even(a)});
-    Value odds = write.call("llvm.x86.avx2.pmadd.wd", lanes, {oddC, oddA});
+    Value evens = wordProducts(write, in, evenC, even(a));
+    Value odds = wordProducts(write, in, oddC, oddA);
     rewriter.replaceOp(op, write.add(op.getAcc(), write.add(evens, odds)));
     return success();
   }
@@ -198,33 +218,43 @@ struct SpellWideDot : OpRewritePattern<tile::DotOp> {
 
 //   tile.lookup %t[%i]
 //   -->
-//   vpshufb, whose two halves look up a table of sixteen bytes each: the same
-struct SpellLookup : OpRewritePattern<tile::LookupOp> {
-  using OpRewritePattern::OpRewritePattern;
+//   vpshufb, whose 16-byte parts look up a table of as many each: the same
+struct SpellLookup : RegisterPattern<tile::LookupOp> {
+  using RegisterPattern::RegisterPattern;
   LogicalResult matchAndRewrite(tile::LookupOp op,
                                 PatternRewriter &rewriter) const override {
-    VectorType bytes = bytesType(rewriter);
+    VectorType bytes = in.asBytes(rewriter);
     if (op.getType() != bytes)
-      return rewriter.notifyMatchFailure(op, "not a vector of 32 bytes");
+      return rewriter.notifyMatchFailure(op, "not a vector of that length");
     Writer write{rewriter, op.getLoc()};
-    SmallVector<int64_t> twice(vectorBytes);
-    for (int64_t i = 0; i < vectorBytes; ++i)
-      twice[i] = i % (vectorBytes / 2);
+    SmallVector<int64_t> repeated;
+    for (int64_t i = 0; i < bytes.getNumElements(); ++i)
+      repeated.push_back(i % op.getTable().getType().getNumElements());
     Value table = vector::ShuffleOp::create(
-        rewriter, op.getLoc(), op.getTable(), op.getTable(), twice);
-    rewriter.replaceOp(op, write.call("llvm.x86.avx2.pshuf.b", bytes,
-                                      {table, op.getIndices()}));
+        rewriter, op.getLoc(), op.getTable(), op.getTable(), repeated);
+    rewriter.replaceOp(op, write.call(in.isWide ? "llvm.x86.avx512.pshuf.b.512"
+                                                : "llvm.x86.avx2.pshuf.b",
+                                      bytes, {table, op.getIndices()}));
     return success();
   }
 };
 
 } // namespace
 
-void x86::populateAvx2Spellings(RewritePatternSet &patterns) {
+static void addPatterns(RewritePatternSet &patterns, Register in) {
   // Above the definitions, should somebody put both into one set. There is no
   // spelling of broadcast_group: LLVM makes a `vpbroadcastd` from memory of its
   // definition.
   patterns.add<SpellField, SpellNarrowDot, SpellWideDot, SpellDotPairs,
-               SpellAddPairs, SpellLookup>(patterns.getContext(),
-                                           /*benefit=*/2);
+               SpellAddPairs, SpellLookup>(patterns.getContext(), in,
+                                           PatternBenefit(2));
+}
+
+void x86::populateAvx2Spellings(RewritePatternSet &patterns) {
+  addPatterns(patterns, {/*isWide=*/false});
+}
+
+void x86::populateAvx512Spellings(RewritePatternSet &patterns) {
+  addPatterns(patterns, {/*isWide=*/false});
+  addPatterns(patterns, {/*isWide=*/true});
 }

@@ -34,7 +34,10 @@ void initializeBackend() {
 constexpr IntrinsicFamily families[] = {
     {"avx2.", "avx2"},
     {"avx.", "avx"},
+    {"avx512.vpdpbusd.256", "avxvnni|avx512vnni"},
     {"avx512.vpdp", "avx512vnni"},
+    {"avx512.pmadd", "avx512bw"},
+    {"avx512.pshuf.b", "avx512bw"},
     {"avx512.permvar.qi", "avx512vbmi"},
     {"avx512.vpermi2var.qi", "avx512vbmi"},
     {"avx512.", "avx512f"},
@@ -78,9 +81,46 @@ Target level3() {
   return target;
 }
 
+/// Alder Lake (2021), Zen 5 (2024) and onwards.
+Target level3WithVnni() {
+  Target target = level3();
+  target.name += "+avxvnni";
+  target.features += ",+avxvnni";
+  target.requiredFeatures += ",avxvnni";
+  target.pairsWorthAdding = 0; // vpdpbusd
+  target.multipliesUnsignedCodes = true;
+  target.populateTileSpellings = x86::populateAvxVnniSpellings;
+  return target;
+}
+
+/// Skylake-X (2017), Zen 4 (2022) and onwards.
+Target level4() {
+  Target target = level3();
+  target.name = target.cpu = "x86-64-v4";
+  target.requiredFeatures += ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
+  target.vectorBytes = 64;
+  target.vectorRegisters = 32;
+  target.populateTileSpellings = x86::populateAvx512Spellings;
+  return target;
+}
+
+/// Cascade Lake (2019), Zen 4 (2022) and onwards.
+Target level4WithVnni() {
+  Target target = level4();
+  target.name += "+avx512vnni";
+  target.features += ",+avx512vnni";
+  target.requiredFeatures += ",avx512vnni";
+  target.pairsWorthAdding = 0; // vpdpbusd
+  target.multipliesUnsignedCodes = true;
+  target.populateTileSpellings = x86::populateAvx512VnniSpellings;
+  return target;
+}
+
 } // namespace
 
-std::vector<Target> x86::targets() { return {level3()}; }
+std::vector<Target> x86::targets() {
+  return {level3(), level3WithVnni(), level4(), level4WithVnni()};
+}
 
 llvm::Expected<Target> x86::bestFor(const llvm::StringMap<bool> &features) {
   // Outside of the loop: what is missing points into it.

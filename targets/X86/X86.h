@@ -16,9 +16,13 @@ std::vector<Target> targets();
 /// CPU is too old for all; names what it lacks.
 llvm::Expected<Target> bestFor(const llvm::StringMap<bool> &features);
 
-/// AVX2's instructions for `tile` ops on 32-byte vectors; other lengths are
-/// left to the definitions.
+/// Instructions for `tile` ops on 32-byte vectors, and with AVX-512 (BW and VL)
+/// on 64-byte ones, too; other lengths are left to the definitions. VNNI adds a
+/// dot product of bytes.
 void populateAvx2Spellings(mlir::RewritePatternSet &patterns);
+void populateAvxVnniSpellings(mlir::RewritePatternSet &patterns);
+void populateAvx512Spellings(mlir::RewritePatternSet &patterns);
+void populateAvx512VnniSpellings(mlir::RewritePatternSet &patterns);
 
 } // namespace mezzo::x86
 

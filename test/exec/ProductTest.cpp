@@ -11,6 +11,7 @@
 #include "test/exec/RandomProducts.h"
 
 #include "lib/Golden/Compare.h"
+#include "targets/Target.h"
 
 using namespace mezzo;
 using namespace mezzo::test;
@@ -153,9 +154,56 @@ TEST_P(ProductGrid, TilesThreadsAndDefinitionsAgree) {
         run(products, "tile " + options.config, options, 1 + serial++ % 3,
             {1, 3, 37});
       }
-  CompileOptions generic;
-  generic.target = "x86-64-v3+generic";
-  run(products, "definitions", generic, 2, {1, 3, 37});
+  for (const char *target :
+       {"x86-64-v3+generic", "x86-64-v4+avx512vnni+generic"}) {
+    CompileOptions generic;
+    generic.target = target;
+    run(products, target, generic, 2, {1, 3, 37});
+  }
+}
+
+/// Kernels of machines with other instructions or longer vectors: as spelt
+/// where this CPU can run that, else their definitions.
+class ProductTargets : public ProductGrid {};
+
+INSTANTIATE_TEST_SUITE_P(Modes, ProductTargets,
+                         ::testing::Values(ComputeMode::Float, ComputeMode::Int,
+                                           ComputeMode::Lut8),
+                         modeName);
+
+TEST_P(ProductTargets, AgreeOnFormatsAndShapes) {
+  // Dot products are the same for floats, long vectors for indices.
+  std::vector<const char *> names{"x86-64-v4+avx512vnni"};
+  if (GetParam() == ComputeMode::Int)
+    names.insert(names.end(), {"x86-64-v3+avxvnni", "x86-64-v4"});
+  for (const char *name : names) {
+    CompileOptions options;
+    options.target = name;
+    if (!runsHere(llvm::cantFail(lookupTarget(name))))
+      options.target += "+generic";
+    // An odd number of panels; a group that ends inside a step, and one that is
+    // longer than a block; panels of all widths.
+    std::vector<Product> products;
+    for (const std::string &format : integerFormats(GetParam()))
+      products.push_back(
+          {randomMatrix(format + "/g32:f16" +
+                            (products.size() % 3 == 1   ? "+zp"
+                             : products.size() % 3 == 2 ? "+zp:f16"
+                                                        : ""),
+                        133, 131, products.size() + 7),
+           randomFloats(133, 5)});
+    run(products, options.target, options);
+    products.clear();
+    for (const char *spec :
+         specs({"int8/ch", "uint8/ch+zp", "int4/g33", "uint3/ch+zp:f32"},
+               {"int2/ch", "uint4/ch+zp", "int4/g33", "uint3/ch+zp:f32"}))
+      products.push_back({randomMatrix(spec, 72, 1300, products.size()), {}});
+    run(products, options.target + ", long", options, 2, {1, 2, 13, 70});
+    for (const char *tile : {"rows=3,groups=2", "rows=16,groups=8,streams=3"}) {
+      options.config = tile;
+      run(products, options.target + ", " + tile, options, 2, {1, 19});
+    }
+  }
 }
 
 /// A product of four activation rows.
