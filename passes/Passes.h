@@ -24,8 +24,9 @@ struct PipelineOptions : public mlir::PassPipelineOptions<PipelineOptions> {
                              llvm::cl::init("native")};
   Option<std::string> compute{
       *this, "compute",
-      llvm::cl::desc("compute mode of products formed from Q/DQ: float, int, lut8"),
-      llvm::cl::init("float")};
+      llvm::cl::desc("compute mode of products formed from Q/DQ: float, int, "
+                     "lut8; empty: as the model says"),
+      llvm::cl::init("")};
   Option<std::string> config{*this, "config",
                              llvm::cl::desc("force knobs: rows=4,groups=2,..."),
                              llvm::cl::init("")};

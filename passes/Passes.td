@@ -8,6 +8,26 @@ include "mlir/Pass/PassBase.td"
 // Tensor: one form for everything quantized
 //===------------------------------------------------------------------------===//
 
+def MoveDequantize : Pass<"mezzo-move-dequantize", "::mlir::ModuleOp"> {
+  let summary = "dequantize behind data movement, so that codes are moved and products see them";
+  let description = [{
+    A `mezzo.dequantize` with one scale for the tensor goes behind `tensor.collapse_shape`, `expand_shape`, `cast`,
+    `extract_slice` and `linalg.transpose`: what is moved are bytes, and a product that reads the result finds codes. Values do
+    not change. Several readers of a dequantized tensor get one `dequantize` each.
+
+    ```mlir
+    %d = mezzo.dequantize %q scales(%s) : ...
+    %y = tensor.collapse_shape %d [[0, 1], [2]] : tensor<2x3x8xf32> into tensor<6x8xf32>
+    // becomes
+    %c = tensor.collapse_shape %q [[0, 1], [2]] : tensor<2x3x8x!mezzo.q<int8>> into tensor<6x8x!mezzo.q<int8>>
+    %y = mezzo.dequantize %c scales(%s) : ...
+    ```
+
+    Left as they are: constants, scales along an axis or in blocks, and other movement.
+  }];
+  let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::tensor::TensorDialect", "::mlir::linalg::LinalgDialect"];
+}
+
 def FormMatmul : Pass<"mezzo-form-matmul", "::mlir::ModuleOp"> {
   let summary = "make `mezzo.matmul` of a product with a dequantized weight";
   let description = [{
@@ -24,18 +44,24 @@ def FormMatmul : Pass<"mezzo-form-matmul", "::mlir::ModuleOp"> {
     %y = mezzo.matmul %x, %c scales(%t) mode = float group = 16 : ...
     ```
 
+    Activations that are dequantized codes of at most eight bits, with one scale for the tensor or for each row, are the
+    model's own word for mode `int`: with `compute` empty, such a product is computed in it, on these codes. All others are
+    then computed in mode `float`. With `compute` of `int`, activations that are no codes are quantized dynamically.
+
     Left as they are: products whose destination is not zero, whose result is not f32, whose scales lie along K without
     blocks or are not constant, and weights marked `mezzo.strict` (`--strict-dq`). Errors: a mode other than `float`,
     `int` and `lut8`.
   }];
-  let options = [Option<"compute", "compute", "std::string", "\"float\"", "compute mode of the products: float, int or lut8">];
-  let dependentDialects = ["::mezzo::MezzoDialect"];
+  let options = [Option<"compute", "compute", "std::string", "\"\"", "compute mode of the products: float, int or lut8; empty: as the model says">];
+  let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"];
 }
 
 def LowerQuantize : Pass<"mezzo-lower-quantize", "::mlir::ModuleOp"> {
   let summary = "write the remaining quantize and dequantize ops in arithmetic, and store codes as bytes";
   let description = [{
-    `clamp(round_half_even(x / s) + z)` and `(q - z) * s`, element by element, as ONNX has them. Codes of up to eight bits
+    `clamp(round_half_even(x / s) + z)` and `(q - z) * s`, element by element, as ONNX has them, and `dynamic_quantize` as a
+    reduction and such a quantization. Codes of up to eight bits
     become `i8`, signed ones sign-extended and unsigned ones zero-extended, and codes of sixteen bits `i16`: after this pass
     no value has an element type of ours. Errors: codes outside a product whose format is no integer.
   }];
@@ -88,8 +114,8 @@ def PackWeights : Pass<"mezzo-pack-weights", "::mlir::ModuleOp"> {
 def PrepareActivations : Pass<"mezzo-prepare-activations", "::mlir::func::FuncOp"> {
   let summary = "create what products need of their activations, once";
   let description = [{
-    Mode `int` reads int8 rows: a `mezzo.quantize_rows` is made for each product, and products that read one activation in
-    the same groups share it (with a remark). Mode `lut8` reads tables, made by a `mezzo.lut_build` and shared likewise. Permuted columns are gathered once, likewise.
+    Mode `int` reads int8 rows: a `mezzo.quantize_rows`, or for codes that the model has a `mezzo.arrange_rows`, is made for
+    each product, and products that read one activation in the same groups share it (with a remark). Mode `lut8` reads tables, made by a `mezzo.lut_build` and shared likewise. Permuted columns are gathered once, likewise.
   }];
   let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }

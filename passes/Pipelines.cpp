@@ -21,6 +21,7 @@ void mezzo::buildTensorPipeline(OpPassManager &manager,
                                 const PipelineOptions &options) {
   FormMatmulOptions form;
   form.compute = options.compute;
+  manager.addPass(createMoveDequantize());
   manager.addPass(createFormMatmul(form));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

@@ -24,6 +24,16 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace mezzo {
+
+/// Quantized activations lie in [-127, 127]: -128 has no negative that is a
+/// byte, and one code more is not worth what it costs.
+inline constexpr int64_t ActivationMax = 127;
+/// Those that a model brings may be any byte.
+inline constexpr int64_t CodeMax = 128;
+
+} // namespace mezzo
+
 #include "dialects/Mezzo/MezzoDialect.h.inc"
 #include "dialects/Mezzo/MezzoEnums.h.inc"
 
@@ -57,10 +67,6 @@ std::optional<std::string> refusalOf(ComputeMode mode, const Format &format);
 /// The mode that users call so. Errors: a word that is no mode, and modes that
 /// no strategy computes; both name those that can be had.
 llvm::Expected<ComputeMode> parseComputeMode(llvm::StringRef name);
-
-/// Quantized activations lie in [-127, 127]: -128 has no negative that is a
-/// byte, and one code more is not worth what it costs.
-inline constexpr int64_t ActivationMax = 127;
 
 /// The length rounded up to the four columns that a kernel reads at once.
 inline int64_t padToFour(int64_t length) { return (length + 3) / 4 * 4; }

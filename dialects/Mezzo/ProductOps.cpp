@@ -28,6 +28,55 @@ static LogicalResult verifyFormat(Operation *op, ComputeMode mode,
   return success();
 }
 
+int64_t MatmulOp::getPiece() {
+  int64_t block = getBlock(), group = getGroup();
+  return block && block < group ? block : group;
+}
+
+/// What is special about activations that are codes, and about accumulators.
+static LogicalResult verifyActivations(MatmulOp op) {
+  RankedTensorType input = op.getInput().getType(),
+                   output = op.getOutput().getType();
+  bool accumulates = output.getElementType().isInteger();
+  int64_t group = op.getGroup(), block = op.getBlock(),
+          k = op.getCodes().getType().getDimSize(1);
+  if (!op.takesCodes() &&
+      (op.getInputScales() || op.getInputZeros() || accumulates))
+    return op.emitOpError() << "has scales or zero points of activations, or a "
+                               "result of i32, but multiplies numbers of type "
+                            << input.getElementType() << ", not codes of i8";
+  if (op.takesCodes() && op.getMode() != ComputeMode::Int)
+    return op.emitOpError()
+           << "multiplies codes in mode `" << stringifyComputeMode(op.getMode())
+           << "`: use `int`, or numbers";
+  if (op.takesCodes() && !op.getInputScales())
+    return op.emitOpError("multiplies codes of no scale: give one for each row "
+                          "(1 where they are numbers themselves)");
+  for (Value perRow : {op.getInputScales(), op.getInputZeros()})
+    if (perRow &&
+        cast<ShapedType>(perRow.getType()).getDimSize(0) != input.getDimSize(0))
+      return op.emitOpError()
+             << "has scales or zero points of type " << perRow.getType()
+             << " for activations of type " << input;
+  if (block < 0 ||
+      (block && (op.takesCodes() || op.getMode() != ComputeMode::Int)))
+    return op.emitOpError()
+           << "has a block of " << block
+           << " columns, which mode `int` has for activations that are numbers";
+  if (block && block % group != 0 && group % block != 0 && group < k)
+    return op.emitOpError()
+           << "has scales for " << block << " columns of activations and "
+           << group << " of the weight: one must divide the other";
+  if (accumulates && (group < k || op.getBias() || op.getOffsets()))
+    if (group < k || op.getBias() ||
+        !cast<ShapedType>(op.getOffsets().getType())
+             .getElementType()
+             .isInteger())
+      return op.emitOpError("is a sum of i32, which has one group, no bias and "
+                            "no float zero points");
+  return success();
+}
+
 LogicalResult MatmulOp::verify() {
   RankedTensorType input = getInput().getType(), codes = getCodes().getType(),
                    output = getOutput().getType();
@@ -70,6 +119,8 @@ LogicalResult MatmulOp::verify() {
     return emitOpError()
            << "has mode `" << stringifyComputeMode(getMode())
            << "`, which no strategy computes yet: use `float`, `int` or `lut8`";
+  if (failed(verifyActivations(*this)))
+    return failure();
   return verifyFormat(*this, getMode(),
                       cast<QType>(codes.getElementType()).getNumberFormat());
 }
@@ -82,19 +133,26 @@ LogicalResult MatmulOp::reifyResultShapes(OpBuilder &builder,
 }
 
 LogicalResult PackedMatmulOp::verify() {
-  size_t operands = getActivation().size(), prepared = 1;
+  // Codes of i8 that are not arranged yet come with their scales.
+  bool codes = !getActivation().empty() &&
+               getElementTypeOrSelf(getActivation()[0].getType()).isInteger(8);
+  size_t operands = getActivation().size(), prepared = 1,
+         given = codes && getMode() == ComputeMode::Int ? 2 : 1;
   if (getMode() == ComputeMode::Int)
     prepared = getConfig().getChunk() ? 4 : 3;
   if (getMode() == ComputeMode::Lut8)
     prepared = 4;
-  if (operands != 1 && operands != prepared)
+  if (operands != given && operands != prepared)
     return emitOpError()
            << "has " << operands << " activation operands in mode `"
            << stringifyComputeMode(getMode()) << "` with a chunk of "
            << getConfig().getChunk()
-           << ": one is needed, or in mode `int` three (codes, scales, sums), "
-              "and pairs where there is a chunk, or in mode `lut8` four "
-              "(tables, steps, negatives, sums)";
+           << ": one is needed (or codes and scales), or in mode `int` three "
+              "(codes, scales, sums), and pairs where there is a chunk, or in "
+              "mode `lut8` four (tables, steps, negatives, sums)";
+  if (getInputZeros() && !getSums())
+    return emitOpError("takes zero points off its activations, for which the "
+                       "records need `sums`");
   llvm::Expected<Format> format = Format::parse(getFormat());
   if (!format)
     return emitOpError() << llvm::toString(format.takeError());
@@ -112,7 +170,7 @@ LogicalResult PackedMatmulOp::verify() {
                          << " in groups of " << group
                          << ": at least 1 of each is needed";
   int64_t longest = 4 * (lut ? format->exactPlaneSums(LutEntryMax)
-                             : format->stored().exactPairs(ActivationMax));
+                             : format->stored().exactPairs(getAmax()));
   if (getConfig().getChunk() > longest)
     return emitOpError() << "adds up chunks of " << getConfig().getChunk()
                          << " columns, but 16 bits hold " << longest

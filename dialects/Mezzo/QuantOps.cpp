@@ -99,35 +99,90 @@ DequantizeOp::reifyResultShapes(OpBuilder &builder,
   return success();
 }
 
-LogicalResult QuantizeRowsOp::verify() {
-  int64_t columns = getInput().getType().getDimSize(1), group = getGroup();
-  if (ShapedType::isDynamic(columns))
-    return emitOpError("needs a static number of columns: groups of the weight "
-                       "are counted along them");
-  if (group < 1)
-    return emitOpError() << "has a group of " << group
-                         << " columns: at least 1 is needed";
-  int64_t groups = llvm::divideCeil(columns, group), chunk = getChunk();
-  if (chunk < 0 || chunk % 4 != 0)
-    return emitOpError() << "has chunks of " << chunk
-                         << " columns: use a multiple of 4, or 0 for none";
-  int64_t length = quantizedRowLength(columns, group);
-  if (getCodes().getType().getDimSize(1) != length)
-    return emitOpError() << "has " << getCodes().getType().getDimSize(1)
-                         << " columns of codes, but " << groups << " groups of "
-                         << padToFour(group) << " take " << length;
-  if (getSums().getType().getDimSize(1) != groups)
-    return emitOpError() << "has " << getSums().getType().getDimSize(1)
-                         << " sums a row for " << groups << " groups";
-  int64_t pairs =
-      getPairs() ? cast<ShapedType>(getPairs().getType()).getDimSize(1) : 0;
-  int64_t chunks =
-      chunk ? groups * int64_t(llvm::divideCeil(padToFour(group), chunk)) : 0;
-  if (pairs != chunks || bool(getPairs()) != (chunk != 0))
-    return emitOpError() << "has " << pairs << " pairs a row for " << chunks
-                         << " chunks";
+LogicalResult DynamicQuantizeOp::verify() {
+  for (Value result : {getCodes(), getZero()}) {
+    auto code = dyn_cast<QType>(getElementTypeOrSelf(result.getType()));
+    if (code ? code.getFormat() != "uint8"
+             : !getElementTypeOrSelf(result.getType()).isInteger(8))
+      return emitOpError() << "makes " << result.getType()
+                           << ": codes and zero point are of format uint8";
+  }
+  auto zero = cast<ShapedType>(getZero().getType());
+  if (zero.getRank() != 0 ||
+      cast<ShapedType>(getCodes().getType()).getShape() !=
+          cast<ShapedType>(getInput().getType()).getShape())
+    return emitOpError() << "maps " << getInput().getType() << " to "
+                         << getCodes().getType() << " and " << zero
+                         << ": the codes have the shape of the input, and the "
+                            "zero point is a scalar";
   return success();
 }
+
+LogicalResult
+DynamicQuantizeOp::reifyResultShapes(OpBuilder &builder,
+                                     ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(sizesOf(builder, getLoc(), getInput()));
+  shapes.resize(3);
+  return success();
+}
+
+/// Codes, sums and perhaps pairs as products read them.
+template <typename Op>
+static LogicalResult verifyArranged(Op op) {
+  int64_t columns = op.getInput().getType().getDimSize(1),
+          group = op.getGroup();
+  if (ShapedType::isDynamic(columns))
+    return op.emitOpError(
+        "needs a static number of columns: groups of the weight "
+        "are counted along them");
+  if (group < 1)
+    return op.emitOpError()
+           << "has a group of " << group << " columns: at least 1 is needed";
+  int64_t groups = llvm::divideCeil(columns, group), chunk = op.getChunk();
+  if (chunk < 0 || chunk % 4 != 0)
+    return op.emitOpError() << "has chunks of " << chunk
+                            << " columns: use a multiple of 4, or 0 for none";
+  int64_t length = quantizedRowLength(columns, group);
+  if (op.getCodes().getType().getDimSize(1) != length)
+    return op.emitOpError()
+           << "has " << op.getCodes().getType().getDimSize(1)
+           << " columns of codes, but " << groups << " groups of "
+           << padToFour(group) << " take " << length;
+  if (op.getSums().getType().getDimSize(1) != groups)
+    return op.emitOpError() << "has " << op.getSums().getType().getDimSize(1)
+                            << " sums a row for " << groups << " groups";
+  int64_t pairs = op.getPairs()
+                      ? cast<ShapedType>(op.getPairs().getType()).getDimSize(1)
+                      : 0;
+  int64_t chunks =
+      chunk ? groups * int64_t(llvm::divideCeil(padToFour(group), chunk)) : 0;
+  if (pairs != chunks || bool(op.getPairs()) != (chunk != 0))
+    return op.emitOpError()
+           << "has " << pairs << " pairs a row for " << chunks << " chunks";
+  return success();
+}
+
+LogicalResult QuantizeRowsOp::verify() {
+  if (failed(verifyArranged(*this)))
+    return failure();
+  int64_t block = getBlock(), group = getGroup();
+  if (block < 0 || block % group != 0)
+    return emitOpError() << "has a scale for " << block
+                         << " columns, which is no multiple of its group of "
+                         << group;
+  RankedTensorType scales = getScales().getType();
+  SmallVector<int64_t> wanted{getInput().getType().getDimSize(0)};
+  if (block)
+    wanted.push_back(
+        llvm::divideCeil(getInput().getType().getDimSize(1), group));
+  if (scales.getShape() != ArrayRef<int64_t>(wanted))
+    return emitOpError() << "has scales of type " << scales << ", but one "
+                         << (block ? "for each row and group" : "for each row")
+                         << " is needed";
+  return success();
+}
+
+LogicalResult ArrangeRowsOp::verify() { return verifyArranged(*this); }
 
 LogicalResult LutBuildOp::verify() {
   int64_t columns = getInput().getType().getDimSize(1), group = getGroup();
@@ -170,6 +225,12 @@ static LogicalResult reifyPerRow(OpBuilder &builder, Operation *op,
 LogicalResult
 QuantizeRowsOp::reifyResultShapes(OpBuilder &builder,
                                   ReifiedRankedShapedTypeDims &shapes) {
+  return reifyPerRow(builder, *this, shapes);
+}
+
+LogicalResult
+ArrangeRowsOp::reifyResultShapes(OpBuilder &builder,
+                                 ReifiedRankedShapedTypeDims &shapes) {
   return reifyPerRow(builder, *this, shapes);
 }
 

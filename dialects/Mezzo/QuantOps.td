@@ -57,6 +57,27 @@ def Mezzo_DequantizeOp : Mezzo_TensorOp<"dequantize"> {
   let hasVerifier = 1;
 }
 
+def Mezzo_DynamicQuantizeOp : Mezzo_TensorOp<"dynamic_quantize"> {
+  let summary = "codes of numbers, with a scale and a zero point that follow from the numbers";
+  let description = [{
+    DynamicQuantizeLinear of ONNX: the range is that of all elements and 0, `s = (max - min) / 255` (0 becomes 1),
+    `z = clamp(round_half_even(-min / s), 0, 255)`, `q = clamp(round_half_even(x / s) + z, 0, 255)`, with true divisions in
+    f32. NaN is left out of the range and becomes code z. The scale depends on the whole tensor, so a result does on the
+    batch it is in.
+
+    ```mlir
+    %q, %s, %z = mezzo.dynamic_quantize %x
+       : (tensor<?x64xf32>) -> (tensor<?x64x!mezzo.q<uint8>>, tensor<f32>, tensor<!mezzo.q<uint8>>)
+    ```
+
+    Errors: a result of another shape or format.
+  }];
+  let arguments = (ins TensorOf<[F32]>:$input);
+  let results = (outs AnyRankedTensor:$codes, 0DTensorOf<[F32]>:$scale, AnyRankedTensor:$zero);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def Mezzo_QuantizeRowsOp : Mezzo_TensorOp<"quantize_rows"> {
   let summary = "activations in int8, one scale per row, once for all products that read them";
   let description = [{
@@ -67,7 +88,8 @@ def Mezzo_QuantizeRowsOp : Mezzo_TensorOp<"quantize_rows"> {
 
     * `codes` [M, L] in `i8`: groups padded with zeros to pad4(group), so that a product reads four codes at once and never
       looks at a tail; rows are padded further, to an odd number of 64-byte lines (`quantizedRowLength` gives L);
-    * `scales` [M] in `f32`;
+    * `scales` [M] in `f32`; with a `block` of columns, which is a multiple of the group, [M, G]: the maximum is then that of
+      the block that the group is in;
     * `sums` [M, G] in `i32`: the sum of each group's codes, which every format with an offset needs;
     * with a `chunk` of columns, `pairs` [M, G * ceil(pad4(group) / chunk)] in `i32`: over each chunk of a group, -`centre`
       times the sum of the codes at columns 0 and 1 of every four, in the low 16 bits, and of those at columns 2 and 3, in
@@ -78,12 +100,35 @@ def Mezzo_QuantizeRowsOp : Mezzo_TensorOp<"quantize_rows"> {
        : (tensor<?x256xf32>) -> (tensor<?x320xi8>, tensor<?xf32>, tensor<?x4xi32>, tensor<?x8xi32>)
     ```
 
-    Errors: a dynamic K, a group below 1, a chunk that is no multiple of four, result sizes that do not follow.
+    Errors: a dynamic K, a group below 1, a chunk that is no multiple of four, a block that is no multiple of the group, result
+    sizes that do not follow.
   }];
   let arguments = (ins 2DTensorOf<[F32]>:$input, I64Attr:$group, DefaultValuedAttr<I64Attr, "0">:$chunk,
-    DefaultValuedAttr<I64Attr, "0">:$centre);
-  let results = (outs 2DTensorOf<[I8]>:$codes, 1DTensorOf<[F32]>:$scales, 2DTensorOf<[I32]>:$sums,
+    DefaultValuedAttr<I64Attr, "0">:$centre, DefaultValuedAttr<I64Attr, "0">:$block);
+  let results = (outs 2DTensorOf<[I8]>:$codes, Mezzo_FloatTensor:$scales, 2DTensorOf<[I32]>:$sums,
     Optional<2DTensorOf<[I32]>>:$pairs);
+  let assemblyFormat = [{
+    $input `group` `=` $group (`chunk` `=` $chunk^)? (`centre` `=` $centre^)? (`block` `=` $block^)? attr-dict `:`
+    functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Mezzo_ArrangeRowsOp : Mezzo_TensorOp<"arrange_rows"> {
+  let summary = "codes of activations as products read them, once for all products";
+  let description = [{
+    What `quantize_rows` does behind the quantization: the input is codes [M, K] in i8, with a static K, and the results are
+    its `codes`, `sums` and `pairs`.
+
+    ```mlir
+    %c, %sums = mezzo.arrange_rows %q group = 64 : (tensor<?x256xi8>) -> (tensor<?x320xi8>, tensor<?x4xi32>)
+    ```
+
+    Errors: a dynamic K, a group below 1, a chunk that is no multiple of four, result sizes that do not follow.
+  }];
+  let arguments = (ins 2DTensorOf<[I8]>:$input, I64Attr:$group, DefaultValuedAttr<I64Attr, "0">:$chunk,
+    DefaultValuedAttr<I64Attr, "0">:$centre);
+  let results = (outs 2DTensorOf<[I8]>:$codes, 2DTensorOf<[I32]>:$sums, Optional<2DTensorOf<[I32]>>:$pairs);
   let assemblyFormat = [{
     $input `group` `=` $group (`chunk` `=` $chunk^)? (`centre` `=` $centre^)? attr-dict `:` functional-type(operands, results)
   }];

@@ -67,6 +67,9 @@ LogicalResult WeightOp::verify() {
       return emitOpError() << "has a permutation of "
                            << permutation->getShapedType() << ", but "
                            << getColumns() << " columns";
+  if (getPiece() && (*getPiece() < 1 || *getPiece() > *getGroup()))
+    return emitOpError() << "has records of " << *getPiece()
+                         << " columns for groups of " << *getGroup();
   if (getUnsorted() && !getPermutation())
     return emitOpError("is unsorted, but has no `permutation` to sort it by");
   return success();

@@ -19,7 +19,9 @@ def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
       order too; with `unsorted`, in the order of the activations, and packing sorts them.
 
     `passes/Select` and `passes/Layout` add `packed`, the layout in which the kernels read the codes, and `place`, the byte
-    offset in the payload of the weight file.
+    offset in the payload of the weight file; `piece`, the columns of a record where activations have a scale for fewer columns
+    than a group has, which then has several records with one scale; and `sums`: records also hold, for each row, the sum of
+    C(q) - z (of C(q) where zeros are floats), which activations with a zero point need.
 
     Bytes are resources that point into the mapped model file; they are neither copied nor printed. Packing happens when
     the file is written, one weight after the other.
@@ -36,7 +38,8 @@ def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, ElementsAttr:$data,
     OptionalAttr<StrAttr>:$spec, OptionalAttr<I64Attr>:$group, OptionalAttr<Mezzo_LayoutAttr>:$layout,
     OptionalAttr<ElementsAttr>:$scales, OptionalAttr<ElementsAttr>:$offsets, OptionalAttr<ElementsAttr>:$permutation,
-    UnitAttr:$unsorted, OptionalAttr<Mezzo_LayoutAttr>:$packed, OptionalAttr<I64Attr>:$place);
+    UnitAttr:$unsorted, OptionalAttr<Mezzo_LayoutAttr>:$packed, OptionalAttr<I64Attr>:$piece, UnitAttr:$sums,
+    OptionalAttr<I64Attr>:$place);
   let assemblyFormat = "$sym_name attr-dict";
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type,
     "::mlir::ElementsAttr":$data), [{
@@ -54,6 +57,8 @@ def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
     int64_t getRows() { return getTensorType().getDimSize(0); }
     int64_t getColumns() { return getTensorType().getDimSize(1); }
     int64_t getGroups();
+    /// Columns of a record.
+    int64_t getRecordColumns() { return getPiece().value_or(*getGroup()); }
     ::mezzo::Format getFormat();
   }];
 }

@@ -55,15 +55,20 @@ Expected<StepAddresses> StepAddresses::get(const Layout &layout, int64_t rows,
 }
 
 PanelRecord mezzo::panelRecord(const PanelFields &panel, int64_t group,
-                               int64_t scaleBytes, int64_t offsetBytes) {
+                               int64_t scaleBytes, int64_t offsetBytes,
+                               bool hasSums) {
   PanelRecord record;
   record.steps = divideCeil(group, int64_t(PanelFields::ColumnsPerStep));
   record.scales = record.steps * panel.stepBytes();
   record.offsets = record.scales + panel.rowsPerPanel * scaleBytes;
-  record.bytes = alignTo(record.offsets + panel.rowsPerPanel * offsetBytes,
-                         PanelRecord::Alignment);
+  record.sums = record.offsets + panel.rowsPerPanel * offsetBytes;
+  record.bytes = alignTo(
+      record.sums + (hasSums ? panel.rowsPerPanel * sizeof(int32_t) : 0),
+      PanelRecord::Alignment);
   if (offsetBytes == 0)
     record.offsets = record.bytes;
+  if (!hasSums)
+    record.sums = record.bytes;
   return record;
 }
 

@@ -63,21 +63,24 @@ struct PanelFields {
 
 /// Where one group of one panel lies in a packed weight. A weight is a sequence
 /// of records, [panel][group]; a record is the group's codes (`steps` steps of
-/// the panel), then the scales of the panel's rows, then their offsets, if any.
-/// So a kernel that walks a panel reads one stream of memory.
+/// the panel), then the scales of the panel's rows, then their offsets and the
+/// sums of their codes, if any. So a kernel that walks a panel reads one stream
+/// of memory.
 struct PanelRecord {
   static constexpr int64_t Alignment = 32;
 
   int64_t steps;   ///< of four columns; the last one may be padded
   int64_t scales;  ///< byte offset of the scales in the record
   int64_t offsets; ///< byte offset of the offsets; `bytes` where there are none
+  int64_t sums;    ///< of the sums, int32; `bytes` where there are none
   int64_t bytes;   ///< of a whole record, a multiple of Alignment
 };
 
 /// The record of a group of `group` columns whose scales and offsets take
 /// `scaleBytes` and `offsetBytes` each; offsetBytes = 0: there are none.
 PanelRecord panelRecord(const PanelFields &panel, int64_t group,
-                        int64_t scaleBytes, int64_t offsetBytes);
+                        int64_t scaleBytes, int64_t offsetBytes,
+                        bool hasSums = false);
 
 /// Derives the fields of a panel of codes: a layout with axes n, (g,) k, b for
 /// codes of `bits` bits is evaluated at every position of a step. Fails, naming

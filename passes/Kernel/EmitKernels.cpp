@@ -83,6 +83,8 @@ class EmitKernelsPass : public mezzo::impl::EmitKernelsBase<EmitKernelsPass> {
       return arith::ConstantIndexOp::create(builder, op.getLoc(), value);
     };
     SmallVector<Value> inputs(op.getActivation());
+    if (op.getInputZeros())
+      inputs.push_back(op.getInputZeros());
     inputs.push_back(op.getWeight());
     if (op.getBias())
       inputs.push_back(op.getBias());

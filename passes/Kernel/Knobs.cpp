@@ -56,3 +56,17 @@ mezzo::overrideKnobs(ConfigAttr base, StringRef text,
     return failure();
   return config;
 }
+
+ConfigAttr mezzo::fitChunk(ConfigAttr config, const Format &format,
+                           int64_t amax) {
+  // Sums of activations are made for chunks of eight columns or more.
+  constexpr int64_t Shortest = 8;
+  if (config.getStrategy() != StrategyKind::NativeDot)
+    return config;
+  int64_t longest = 4 * format.stored().exactPairs(amax),
+          chunk = std::min(config.getChunk(), longest);
+  return ConfigAttr::get(config.getContext(), config.getStrategy(),
+                         config.getRows(), config.getGroups(),
+                         config.getUnroll(), config.getStreams(),
+                         config.getBlock(), chunk < Shortest ? 0 : chunk);
+}

@@ -17,6 +17,10 @@ mlir::FailureOr<ConfigAttr>
 overrideKnobs(ConfigAttr base, llvm::StringRef text,
               llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
 
+/// The configuration with a chunk that 16 bits hold for activations of up to
+/// `amax`, which a default for smaller ones may exceed.
+ConfigAttr fitChunk(ConfigAttr config, const Format &format, int64_t amax);
+
 } // namespace mezzo
 
 #endif // MEZZO_PASSES_KERNEL_KNOBS_H

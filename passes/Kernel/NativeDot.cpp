@@ -7,7 +7,13 @@
 //     sum (C(q) - z) * a  =  scale * sum (c - m) * a
 //                            + (scale * m + offset - z) * sum a
 //
-// for any m, where the last sum comes ready with the activations. Then
+// for any m, where the last sum comes ready with the activations. Activations
+// with a zero point z_a are taken less of it at the end: their differences are
+// of nine bits, their codes of eight.
+//
+//     sum (C(q) - z) * (a - z_a) = sum (C(q) - z) * a - z_a * sum (C(q) - z)
+//
+// where the last sum comes ready with the weight. Then
 // y = fma(fl(s * s_a), float(dot), y).
 //
 // Adding in 16 bits. Machines multiply bytes in pairs and add the two products
@@ -73,9 +79,9 @@ Value DotWriter::product(Value sum, Value codes, Value activations) {
   int64_t low = facts.code.low + bias, high = facts.code.high + bias;
   if (type.getElementType().isInteger(16))
     return tile::DotPairsOp::create(builder, sum, codes, activations, low, high,
-                                    ActivationMax);
+                                    facts.amax);
   return tile::DotOp::create(builder, sum, codes, activations, low, high,
-                             ActivationMax);
+                             facts.amax);
 }
 
 /// sums + products of `steps` steps; every code is used for all rows.
@@ -164,6 +170,18 @@ Value centredOffset(KernelBuilder &builder, const ProductFacts &facts,
   return constant ? builder.splat(lanes, constant) : Value();
 }
 
+/// sum (a - z_a) over the group, from sum a: one z_a for each of its columns.
+Value differences(KernelBuilder &builder, const ProductFacts &facts,
+                  const ProductOperands &operands, Value group, Value sum,
+                  Value zero) {
+  Value length = builder.min(
+      builder.sub(operands.columns, builder.mul(group, facts.group)),
+      builder.index(facts.group));
+  Value count = arith::IndexCastOp::create(builder, sum.getType(), length);
+  return arith::SubIOp::create(
+      builder, sum, arith::MulIOp::create(builder, zero, count).getResult());
+}
+
 struct NativeDot : ProductStrategy {
   ConfigAttr defaultConfig(MLIRContext *context, const Format &format,
                            const PanelFields &panel,
@@ -225,18 +243,22 @@ Values NativeDot::finish(KernelBuilder &builder, const ProductFacts &facts,
   Value weight = operands.weight;
   Value scale = loadScales(builder, facts, weight, at);
   Value offset = centredOffset(builder, facts, weight, at);
-  Value minimum;
+  Value codeSums, minimum;
+  if (operands.inputZeros)
+    codeSums = loadCodeSums(builder, facts, weight, at);
   if (facts.hasFloatZeros()) // m = fl(-s * z)
     minimum = arith::MulFOp::create(
         builder, arith::NegFOp::create(builder, scale).getResult(),
         loadFloatZeros(builder, facts, weight, at));
+  Value scales = operands.activations[1];
+  bool scalePerGroup = cast<ShapedType>(scales.getType()).getRank() == 2;
   for (auto [index, row] : llvm::enumerate(rows)) {
-    Value rowScale = builder.broadcast(
-        memref::LoadOp::create(builder, operands.activations[1], row));
-    Value rowSum;
+    Value rowSum, rowZero;
     if (offset || minimum)
-      rowSum = builder.broadcast(memref::LoadOp::create(
-          builder, operands.activations[2], ValueRange{row, group}));
+      rowSum = memref::LoadOp::create(builder, operands.activations[2],
+                                      ValueRange{row, group});
+    if (operands.inputZeros)
+      rowZero = memref::LoadOp::create(builder, operands.inputZeros, row);
     Value dot = sums[index];
     if (facts.code.scale != 1)
       dot = arith::MulIOp::create(builder, dot,
@@ -244,13 +266,30 @@ Values NativeDot::finish(KernelBuilder &builder, const ProductFacts &facts,
     if (offset)
       dot = arith::AddIOp::create(
           builder, dot,
-          arith::MulIOp::create(builder, offset, rowSum).getResult());
+          arith::MulIOp::create(builder, offset, builder.broadcast(rowSum))
+              .getResult());
+    if (rowZero)
+      dot = arith::SubIOp::create(
+          builder, dot,
+          arith::MulIOp::create(builder, codeSums, builder.broadcast(rowZero))
+              .getResult());
+    if (facts.accumulates) {
+      y[index] = builder.bitcast(builder.lanesOf(builder.getF32Type()), dot);
+      continue;
+    }
+    SmallVector<Value> place{row};
+    if (scalePerGroup)
+      place.push_back(group);
+    Value rowScale =
+        builder.broadcast(memref::LoadOp::create(builder, scales, place));
     Value both = arith::MulFOp::create(builder, scale, rowScale);
     y[index] = math::FmaOp::create(builder, both, toFloat(dot), y[index]);
     if (minimum) {
+      if (rowZero)
+        rowSum = differences(builder, facts, operands, group, rowSum, rowZero);
       Value scaled = arith::MulFOp::create(builder, minimum, rowScale);
-      y[index] =
-          math::FmaOp::create(builder, scaled, toFloat(rowSum), y[index]);
+      y[index] = math::FmaOp::create(
+          builder, scaled, toFloat(builder.broadcast(rowSum)), y[index]);
     }
   }
   return y;

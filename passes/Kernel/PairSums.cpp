@@ -58,7 +58,7 @@ Value PairSumWriter::addVector(Value sums, Value step) {
   Value codes = vector::LoadOp::create(builder, bytes, run.codes,
                                        ValueRange{run.row, columnOf(step)});
   return tile::DotPairsOp::create(builder, sums, builder.splat(bytes, 1), codes,
-                                  /*low=*/1, /*high=*/1, /*amax=*/127);
+                                  /*low=*/1, /*high=*/1, /*amax=*/128);
 }
 
 /// Adjacent int32 lanes of two 16-bit sums each, added `times` times.

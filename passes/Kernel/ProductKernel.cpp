@@ -33,11 +33,13 @@ ProductFacts::ProductFacts(PackedMatmulOp op, const Target &target)
     : format(llvm::cantFail(Format::parse(op.getFormat()))), zero(op.getZero()),
       code(format.stored()), config(op.getConfig()), group(op.getGroup()),
       tail(op.getColumns() % op.getGroup()), scaleType(op.getScaleType()),
-      offsetType(op.getOffsetType().value_or(Type())) {
+      offsetType(op.getOffsetType().value_or(Type())), amax(op.getAmax()),
+      accumulates(op.getOutput().getType().getElementType().isInteger()) {
   code.offset -= zero;
   panel = llvm::cantFail(
       fieldsOfAnyPanel(op.getLayout().getLayout(), format.bits()));
-  record = panelRecord(panel, group, bytesOf(scaleType), bytesOf(offsetType));
+  record = panelRecord(panel, group, bytesOf(scaleType), bytesOf(offsetType),
+                       op.getSums());
   int64_t rows = op.getOutput().getType().getDimSize(0);
   if (!ShapedType::isDynamic(rows))
     m = rows;
@@ -97,6 +99,8 @@ void ProductKernel::store(Value m, Value firstRow, Value y) {
                                                builder.zeros(lanes));
     y = arith::AddFOp::create(builder, y, added);
   }
+  if (facts.accumulates)
+    y = builder.bitcast(builder.lanesOf(builder.getI32Type()), y);
   vector::MaskedStoreOp::create(builder, operands.output,
                                 ValueRange{m, firstRow}, mask, y);
 }
@@ -141,6 +145,12 @@ Value mezzo::loadIntegerZeros(KernelBuilder &builder, const ProductFacts &facts,
                                            facts.record.offsets, weight, at));
 }
 
+Value mezzo::loadCodeSums(KernelBuilder &builder, const ProductFacts &facts,
+                          Value weight, const RowGroupRecord &at) {
+  return loadPerRow(builder, facts, builder.getI32Type(), facts.record.sums,
+                    weight, at);
+}
+
 Value mezzo::gatherCode(KernelBuilder &builder, const ProductFacts &facts,
                         ArrayRef<Value> packed, unsigned rowGroup) {
   Value code;
@@ -170,6 +180,16 @@ std::string mezzo::productKernelKey(PackedMatmulOp op, const Target &target) {
     os << "t" << facts.tail;
   if (op.getZero())
     os << ".z" << op.getZero();
+  if (op.getSums())
+    os << ".sums";
+  if (facts.amax != ActivationMax)
+    os << ".a" << facts.amax;
+  if (op.getInputZeros())
+    os << ".zx";
+  if (op.getBlock())
+    os << ".sb";
+  if (facts.accumulates)
+    os << ".i32";
   if (op.getBias())
     os << ".bias";
   os << (facts.m ? *facts.m == 1 ? ".m1" : ".mn" : ".m");
@@ -199,6 +219,8 @@ static SmallVector<Type> argumentTypes(PackedMatmulOp op) {
   };
   for (Value activation : op.getActivation())
     add(activation);
+  if (Value zeros = op.getInputZeros())
+    add(zeros);
   add(op.getWeight());
   if (Value bias = op.getBias())
     add(bias);
@@ -249,6 +271,8 @@ func::FuncOp mezzo::emitProductKernel(ModuleOp module, PackedMatmulOp op,
       {}};
   kernel.builder.setLanes(kernel.facts.panel.rowsPerGroup);
   kernel.operands.activations = next(op.getActivation().size());
+  if (op.getInputZeros())
+    kernel.operands.inputZeros = next(1)[0];
   kernel.operands.weight = next(1)[0];
   if (op.getBias())
     kernel.operands.bias = next(1)[0];

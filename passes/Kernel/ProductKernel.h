@@ -61,6 +61,8 @@ struct ProductFacts {
   int64_t tail;  ///< columns of the last group, if it is shorter; else 0
   mlir::Type scaleType, offsetType; ///< offsetType: null where there are none
   std::optional<int64_t> m;         ///< activation rows, if they are known
+  int64_t amax;                     ///< largest magnitude of their codes
+  bool accumulates;                 ///< results are the sums, as i32
 
   /// Row groups that a vector of the machine holds.
   unsigned span;
@@ -79,8 +81,9 @@ struct ProductFacts {
 /// The arguments of a kernel.
 struct ProductOperands {
   mlir::ValueRange activations;
-  mlir::Value weight; ///< records, bytes
-  mlir::Value bias;   ///< null where there is none
+  mlir::Value inputZeros; ///< of activation rows; null where there are none
+  mlir::Value weight;     ///< records, bytes
+  mlir::Value bias;       ///< null where there is none
   mlir::Value rows, columns;
   mlir::Value output;
 };
@@ -235,6 +238,9 @@ mlir::Value loadFloatZeros(KernelBuilder &builder, const ProductFacts &facts,
                            mlir::Value weight, const RowGroupRecord &at);
 mlir::Value loadIntegerZeros(KernelBuilder &builder, const ProductFacts &facts,
                              mlir::Value weight, const RowGroupRecord &at);
+/// The sums of the codes of a row group, less its integer zeros, as i32.
+mlir::Value loadCodeSums(KernelBuilder &builder, const ProductFacts &facts,
+                         mlir::Value weight, const RowGroupRecord &at);
 
 } // namespace mezzo
 

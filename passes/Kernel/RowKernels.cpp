@@ -40,7 +40,8 @@ public:
   void softmax();
   void layerNorm(bool hasBias, const APFloat &epsilon);
   void rmsNorm(const APFloat &epsilon);
-  void quantizeRows(int64_t group, int64_t chunk, int64_t centre);
+  void quantizeRows(QuantizeRowsOp op);
+  void arrangeRows(ArrangeRowsOp op);
   void lutBuild(int64_t group);
 
 private:
@@ -121,6 +122,17 @@ private:
                                  root);
   }
   Value toCodes(Value x, Value scale);
+  Value absoluteMaximum(Value x, Value from, Value count);
+  Value int8Scale(Value maximum);
+
+  /// Where one group's codes go, and how they are read.
+  struct Arrangement {
+    Value codes, sums, pairs; ///< pairs: null where there is no chunk
+    int64_t group, chunk, centre;
+    /// Codes from a column on, as i32 lanes; a mask says which exist.
+    llvm::function_ref<Value(Value column, Value mask, int64_t lanes)> read;
+  };
+  void arrangeGroup(Value g, const Arrangement &arrangement);
 
   KernelBuilder builder;
   func::FuncOp function;
@@ -274,78 +286,171 @@ Value RowWriter::toCodes(Value x, Value scale) {
                                  code);
 }
 
-/// Arguments: x, codes, scales, sums, and pairs where there is a chunk.
-void RowWriter::quantizeRows(int64_t group, int64_t chunk, int64_t centre) {
-  Value x = argument(0), codes = argument(1), scales = argument(2),
-        sums = argument(3);
-  Type i8 = builder.getI8Type(), i32 = builder.getI32Type();
-  Value max = reduce(
-      x, 0,
-      [&](Value, Value element) -> Value {
-        return math::AbsFOp::create(builder, element);
-      },
-      [&](Value a, Value b) { return larger(a, b); });
-  Value scale =
-      arith::DivFOp::create(builder, max, constant(builder.getF32Type(), 127));
-  Value isZero =
-      arith::CmpFOp::create(builder, arith::CmpFPredicate::OEQ, scale,
-                            constant(builder.getF32Type(), 0));
-  scale = arith::SelectOp::create(builder, isZero,
-                                  constant(builder.getF32Type(), 1), scale);
-  memref::StoreOp::create(builder, scale, scales, ValueRange{row});
+/// The largest |x| of `count` columns of the row from `from` on.
+Value RowWriter::absoluteMaximum(Value x, Value from, Value count) {
+  Value whole = arith::SubIOp::create(
+      builder, count,
+      arith::RemUIOp::create(builder, count, index(Lanes)).getResult());
+  auto fold = [&](Value lanes, Value elements) {
+    return larger(lanes, math::AbsFOp::create(builder, elements).getResult());
+  };
+  Value lanes =
+      loop(index(0), whole, Lanes, constant(floats(), 0),
+           [&](Value at, ValueRange carried) {
+             Value column = arith::AddIOp::create(builder, from, at);
+             return SmallVector<Value>{fold(carried[0], load(x, column))};
+           });
+  Value mask = maskOf(arith::SubIOp::create(builder, count, whole));
+  Value rest = arith::AddIOp::create(builder, from, whole);
+  lanes = fold(lanes, loadMasked(x, {row, rest}, mask)); // 0 where masked
+  for (int64_t half = Lanes / 2; half >= 1; half /= 2) {
+    auto part = [&](int64_t offset) -> Value {
+      return vector::ExtractStridedSliceOp::create(builder, lanes, offset, half,
+                                                   1);
+    };
+    lanes = larger(part(0), part(half));
+  }
+  return vector::ExtractOp::create(builder, lanes, int64_t(0));
+}
 
-  Value padded = index(padToFour(group));
-  Value groups = memref::DimOp::create(builder, sums, index(1));
-  auto splatI32 = [&](int64_t lanes) -> Value {
+/// max / 127, and 1 for 0.
+Value RowWriter::int8Scale(Value maximum) {
+  Type f32 = builder.getF32Type();
+  Value scale = arith::DivFOp::create(builder, maximum, constant(f32, 127));
+  Value isZero = arith::CmpFOp::create(builder, arith::CmpFPredicate::OEQ,
+                                       scale, constant(f32, 0));
+  return arith::SelectOp::create(builder, isZero, constant(f32, 1), scale);
+}
+
+/// Group g of the row, padded with zeros to a multiple of four, its sum and its
+/// pairs.
+void RowWriter::arrangeGroup(Value g, const Arrangement &a) {
+  Type i8 = builder.getI8Type(), i32 = builder.getI32Type();
+  Value padded = index(padToFour(a.group));
+  auto zeros = [&](int64_t lanes) -> Value {
     return arith::ConstantOp::create(
         builder, builder.getZeroAttr(VectorType::get(lanes, i32)));
   };
+  Value source = arith::MulIOp::create(builder, g, index(a.group));
+  Value target = arith::MulIOp::create(builder, g, padded);
+  Value left = arith::SubIOp::create(builder, columns, source);
+  Value length = arith::MinUIOp::create(builder, left, index(a.group));
+  // Whole vectors, then four at a time up to the padded end: a column beyond
+  // the group is code 0.
+  Value whole = arith::SubIOp::create(
+      builder, length,
+      arith::RemUIOp::create(builder, length, index(Lanes)).getResult());
+  auto move = [&](Value at, Value lanes, Value sum) -> SmallVector<Value> {
+    auto type = cast<VectorType>(lanes.getType());
+    Value bytes = arith::TruncIOp::create(builder, type.clone(i8), lanes);
+    vector::StoreOp::create(
+        builder, bytes, a.codes,
+        ValueRange{row,
+                   arith::AddIOp::create(builder, target, at).getResult()});
+    return {arith::AddIOp::create(builder, sum, lanes)};
+  };
+  auto columnOf = [&](Value at) -> Value {
+    return arith::AddIOp::create(builder, source, at);
+  };
+  Value wide = loop(
+      index(0), whole, Lanes, zeros(Lanes), [&](Value at, ValueRange carried) {
+        return move(at, a.read(columnOf(at), Value(), Lanes), carried[0]);
+      });
+  Value narrow =
+      loop(whole, padded, 4, zeros(4), [&](Value at, ValueRange carried) {
+        Value mask = maskOf(arith::SubIOp::create(builder, length, at), 4);
+        return move(at, a.read(columnOf(at), mask, 4), carried[0]);
+      });
+  Value total = arith::AddIOp::create(
+      builder,
+      vector::ReductionOp::create(builder, vector::CombiningKind::ADD, wide)
+          .getResult(),
+      vector::ReductionOp::create(builder, vector::CombiningKind::ADD, narrow)
+          .getResult());
+  memref::StoreOp::create(builder, total, a.sums, ValueRange{row, g});
+  if (a.chunk)
+    writePairSums(builder,
+                  {a.codes, row, target, padToFour(a.group), a.chunk, a.centre},
+                  a.pairs, g);
+}
+
+/// Arguments: x, codes, scales, sums, and pairs where there is a chunk.
+void RowWriter::quantizeRows(QuantizeRowsOp op) {
+  Value x = argument(0), scales = argument(2), sums = argument(3), scale;
+  auto read = [&](Value column, Value mask, int64_t lanes) {
+    return toCodes(mask ? loadMasked(x, {row, column}, mask, lanes)
+                        : load(x, column),
+                   scale);
+  };
+  Arrangement arrangement{argument(1),
+                          sums,
+                          op.getChunk() ? argument(4) : Value(),
+                          int64_t(op.getGroup()),
+                          int64_t(op.getChunk()),
+                          int64_t(op.getCentre()),
+                          read};
+  Value groups = memref::DimOp::create(builder, sums, index(1));
+  if (op.getBlock() == 0) {
+    scale = int8Scale(reduce(
+        x, 0,
+        [&](Value, Value element) -> Value {
+          return math::AbsFOp::create(builder, element);
+        },
+        [&](Value a, Value b) { return larger(a, b); }));
+    memref::StoreOp::create(builder, scale, scales, ValueRange{row});
+    loop(index(0), groups, 1, {}, [&](Value g, ValueRange) {
+      arrangeGroup(g, arrangement);
+      return SmallVector<Value>();
+    });
+    return;
+  }
+  // A scale for each block, repeated for the groups in it.
+  Value block = index(op.getBlock()),
+        perBlock = index(op.getBlock() / op.getGroup());
+  loop(index(0), columns, op.getBlock(), {}, [&](Value from, ValueRange) {
+    Value left = arith::SubIOp::create(builder, columns, from);
+    scale = int8Scale(
+        absoluteMaximum(x, from, arith::MinUIOp::create(builder, left, block)));
+    Value first = arith::DivUIOp::create(builder, from, index(op.getGroup()));
+    Value last = arith::MinUIOp::create(
+        builder, groups,
+        arith::AddIOp::create(builder, first, perBlock).getResult());
+    loop(first, last, 1, {}, [&](Value g, ValueRange) {
+      memref::StoreOp::create(builder, scale, scales, ValueRange{row, g});
+      arrangeGroup(g, arrangement);
+      return SmallVector<Value>();
+    });
+    return SmallVector<Value>();
+  });
+}
+
+/// Arguments: codes as they are, codes, sums, and pairs where there is a chunk.
+void RowWriter::arrangeRows(ArrangeRowsOp op) {
+  Value given = argument(0), sums = argument(2);
+  auto read = [&](Value column, Value mask, int64_t lanes) -> Value {
+    auto bytes = VectorType::get(lanes, builder.getI8Type());
+    SmallVector<Value> at{row, column};
+    Value codes =
+        mask
+            ? vector::MaskedLoadOp::create(
+                  builder, bytes, given, at, mask,
+                  arith::ConstantOp::create(builder, builder.getZeroAttr(bytes))
+                      .getResult())
+                  .getResult()
+            : vector::LoadOp::create(builder, bytes, given, at).getResult();
+    return arith::ExtSIOp::create(builder, bytes.clone(builder.getI32Type()),
+                                  codes);
+  };
+  Arrangement arrangement{argument(1),
+                          sums,
+                          op.getChunk() ? argument(3) : Value(),
+                          int64_t(op.getGroup()),
+                          int64_t(op.getChunk()),
+                          int64_t(op.getCentre()),
+                          read};
+  Value groups = memref::DimOp::create(builder, sums, index(1));
   loop(index(0), groups, 1, {}, [&](Value g, ValueRange) {
-    Value source = arith::MulIOp::create(builder, g, index(group));
-    Value target = arith::MulIOp::create(builder, g, padded);
-    Value left = arith::SubIOp::create(builder, columns, source);
-    Value length = arith::MinUIOp::create(builder, left, index(group));
-    // Whole vectors, then four at a time up to the padded end: a column beyond
-    // the group is code 0.
-    Value whole = arith::SubIOp::create(
-        builder, length,
-        arith::RemUIOp::create(builder, length, index(Lanes)).getResult());
-    auto quantize = [&](Value at, Value values,
-                        Value sum) -> SmallVector<Value> {
-      Value lanes = toCodes(values, scale);
-      auto type = cast<VectorType>(lanes.getType());
-      Value bytes = arith::TruncIOp::create(builder, type.clone(i8), lanes);
-      vector::StoreOp::create(
-          builder, bytes, codes,
-          ValueRange{row,
-                     arith::AddIOp::create(builder, target, at).getResult()});
-      return {arith::AddIOp::create(builder, sum, lanes)};
-    };
-    Value wide =
-        loop(index(0), whole, Lanes, splatI32(Lanes),
-             [&](Value at, ValueRange carried) {
-               return quantize(
-                   at, load(x, arith::AddIOp::create(builder, source, at)),
-                   carried[0]);
-             });
-    Value narrow =
-        loop(whole, padded, 4, splatI32(4), [&](Value at, ValueRange carried) {
-          Value mask = maskOf(arith::SubIOp::create(builder, length, at), 4);
-          Value column = arith::AddIOp::create(builder, source, at);
-          return quantize(at, loadMasked(x, {row, column}, mask, 4),
-                          carried[0]);
-        });
-    Value total = arith::AddIOp::create(
-        builder,
-        vector::ReductionOp::create(builder, vector::CombiningKind::ADD, wide)
-            .getResult(),
-        vector::ReductionOp::create(builder, vector::CombiningKind::ADD, narrow)
-            .getResult());
-    memref::StoreOp::create(builder, total, sums, ValueRange{row, g});
-    if (chunk)
-      writePairSums(builder,
-                    {codes, row, target, padToFour(group), chunk, centre},
-                    argument(4), g);
+    arrangeGroup(g, arrangement);
     return SmallVector<Value>();
   });
 }
@@ -360,7 +465,8 @@ void RowWriter::lutBuild(int64_t group) {
 } // namespace
 
 bool mezzo::isRowOp(Operation *op) {
-  return isa<SoftmaxOp, LayerNormOp, RmsNormOp, QuantizeRowsOp, LutBuildOp>(op);
+  return isa<SoftmaxOp, LayerNormOp, RmsNormOp, QuantizeRowsOp, ArrangeRowsOp,
+             LutBuildOp>(op);
 }
 
 std::string mezzo::rowKernelKey(Operation *op) {
@@ -383,6 +489,13 @@ std::string mezzo::rowKernelKey(Operation *op) {
         os << "quantize_rows.int8.g" << quantize.getGroup();
         if (quantize.getChunk())
           os << "c" << quantize.getChunk() << "m" << quantize.getCentre();
+        if (quantize.getBlock())
+          os << ".sb" << quantize.getBlock();
+      })
+      .Case([&](ArrangeRowsOp arrange) {
+        os << "arrange_rows.g" << arrange.getGroup();
+        if (arrange.getChunk())
+          os << "c" << arrange.getChunk() << "m" << arrange.getCentre();
       })
       .Case([&](LutBuildOp lut) { os << "lut_build.g" << lut.getGroup(); });
   return key;
@@ -407,10 +520,8 @@ func::FuncOp mezzo::emitRowKernel(ModuleOp module, Operation *op,
         writer.layerNorm(bool(norm.getBias()), norm.getEpsilon());
       })
       .Case([&](RmsNormOp norm) { writer.rmsNorm(norm.getEpsilon()); })
-      .Case([&](QuantizeRowsOp quantize) {
-        writer.quantizeRows(quantize.getGroup(), quantize.getChunk(),
-                            quantize.getCentre());
-      })
+      .Case([&](QuantizeRowsOp quantize) { writer.quantizeRows(quantize); })
+      .Case([&](ArrangeRowsOp arrange) { writer.arrangeRows(arrange); })
       .Case([&](LutBuildOp lut) { writer.lutBuild(lut.getGroup()); });
   return function;
 }

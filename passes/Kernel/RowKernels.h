@@ -9,7 +9,7 @@
 namespace mezzo {
 
 /// Whether `op` is one: softmax, layer_norm, rms_norm, quantize_rows,
-/// lut_build.
+/// arrange_rows, lut_build.
 bool isRowOp(mlir::Operation *op);
 
 /// The readable key of its kernel: sizes are arguments and not in it.

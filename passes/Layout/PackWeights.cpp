@@ -22,6 +22,31 @@ using namespace mezzo;
 
 namespace {
 
+/// Columns of activations that share a scale, where it is not all of them.
+int64_t blockOf(MatmulOp op) {
+  int64_t block = op.getBlock();
+  return block < op.getCodes().getType().getDimSize(1) ? block : 0;
+}
+
+/// What a product needs of the records of its weight. All products that read it
+/// read the same ones.
+LogicalResult shapeRecords(MatmulOp op, WeightOp weight,
+                           llvm::DenseMap<WeightOp, int64_t> &pieces) {
+  if (op.getInputZeros())
+    weight.setSums(true);
+  int64_t piece = blockOf(op) ? op.getPiece() : *weight.getGroup();
+  int64_t &known = pieces.try_emplace(weight, piece).first->second;
+  if (known != piece)
+    return op.emitError()
+           << "needs records of " << piece << " columns of "
+           << weight.getSymName() << ", but a product before it needs " << known
+           << ": give both the same blocks of activations, or each a weight of "
+              "its own";
+  if (piece != int64_t(*weight.getGroup()))
+    weight.setPiece(piece);
+  return success();
+}
+
 /// A product and its load, packed.
 //   %c, %s, %z = mezzo.load_weight @w
 //   %y = mezzo.matmul %x, %c scales(%s) offsets(%z)
@@ -34,14 +59,18 @@ void packProduct(MatmulOp op, WeightOp weight) {
   auto bytes = RankedTensorType::get({packed.bytes()}, builder.getI8Type());
   auto load =
       LoadPackedOp::create(builder, op.getLoc(), bytes, weight.getSymName());
+  SmallVector<Value> activation{op.getInput()};
+  if (op.takesCodes())
+    activation.push_back(op.getInputScales());
   auto product = PackedMatmulOp::create(
-      builder, op.getLoc(), op.getOutput().getType(), ValueRange{op.getInput()},
-      load.getBytes(), op.getPermutation(), op.getBias(),
+      builder, op.getLoc(), op.getOutput().getType(), activation,
+      op.getInputZeros(), load.getBytes(), op.getPermutation(), op.getBias(),
       weight.getFormat().str(), *weight.getPacked(),
       cast<FloatType>(packed.scaleType),
       packed.offsetType ? TypeAttr::get(packed.offsetType) : TypeAttr(),
       op.getMode(), *op.getConfig(), weight.getRows(), weight.getColumns(),
-      *weight.getGroup(), packed.zero);
+      packed.columns, packed.zero, blockOf(op), op.getActivationMax(),
+      weight.getSums());
   op.getOutput().replaceAllUsesWith(product.getOutput());
   op.erase();
 }
@@ -52,6 +81,8 @@ class PackWeightsPass : public mezzo::impl::PackWeightsBase<PackWeightsPass> {
     SymbolTableCollection symbols;
     SmallVector<MatmulOp> products;
     module.walk([&](MatmulOp op) { products.push_back(op); });
+    llvm::DenseMap<WeightOp, int64_t> pieces;
+    SmallVector<std::pair<WeightOp, LoadWeightOp>> weights;
     for (MatmulOp op : products) {
       auto load = op.getCodes().getDefiningOp<LoadWeightOp>();
       auto weight = load ? symbols.lookupNearestSymbolFrom<WeightOp>(
@@ -62,10 +93,15 @@ class PackWeightsPass : public mezzo::impl::PackWeightsBase<PackWeightsPass> {
             "has no strategy or layout: run mezzo-select-strategy first");
         return signalPassFailure();
       }
+      if (failed(shapeRecords(op, weight, pieces)))
+        return signalPassFailure();
+      weights.push_back({weight, load});
+    }
+    for (auto [op, read] : llvm::zip_equal(products, weights)) {
       if (op.getPermutation())
-        if (failed(separatePermutation(op, weight, load)))
+        if (failed(separatePermutation(op, read.first, read.second)))
           return signalPassFailure();
-      packProduct(op, weight);
+      packProduct(op, read.first);
     }
     dropUnused(module);
     int64_t offset = 0;

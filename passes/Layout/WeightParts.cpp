@@ -92,7 +92,9 @@ static std::optional<int64_t> commonZero(ElementsAttr zeros) {
   return first;
 }
 
-PackedWeight::PackedWeight(WeightOp weight) : groups(weight.getGroups()) {
+PackedWeight::PackedWeight(WeightOp weight)
+    : groups(llvm::divideCeil(weight.getColumns(), weight.getRecordColumns())),
+      columns(weight.getRecordColumns()) {
   Format format = weight.getFormat();
   panel = llvm::cantFail(
       fieldsOfAnyPanel(weight.getPacked()->getLayout(), format.bits()));
@@ -106,8 +108,8 @@ PackedWeight::PackedWeight(WeightOp weight) : groups(weight.getGroups()) {
   auto bytesOf = [](Type type) {
     return type ? type.getIntOrFloatBitWidth() / 8 : 0;
   };
-  record = panelRecord(panel, *weight.getGroup(), bytesOf(scaleType),
-                       bytesOf(offsetType));
+  record = panelRecord(panel, columns, bytesOf(scaleType), bytesOf(offsetType),
+                       weight.getSums());
   panels = llvm::divideCeil(weight.getRows(), panel.rowsPerPanel);
 }
 
@@ -159,6 +161,8 @@ private:
                   Convert convert);
   llvm::Error fillOffsets(ArrayRef<uint8_t> source, int64_t firstRow,
                           int64_t panels);
+  void fillSums(ArrayRef<uint8_t> zeros, int64_t firstRow, int64_t panels);
+  int64_t sumOfCodes(const uint8_t *record, int64_t row, bool isSigned) const;
 
   WeightOp weight;
   PackedWeight packed;
@@ -166,7 +170,7 @@ private:
 };
 
 /// Puts element [row, group] of `source` into the records, through `convert`,
-/// which copies one element.
+/// which copies one element; into those of all pieces of a group.
 template <typename Convert>
 void PackedWriter::fillPerRow(ArrayRef<uint8_t> source, int64_t sourceBytes,
                               int64_t array, int64_t bytes, int64_t firstRow,
@@ -177,10 +181,66 @@ void PackedWriter::fillPerRow(ArrayRef<uint8_t> source, int64_t sourceBytes,
     int64_t panel = (row - firstRow) / perPanel;
     uint8_t *to = records.data() + panel * groups * packed.record.bytes +
                   array + row % perPanel * bytes;
-    const uint8_t *from = source.data() + row * groups * sourceBytes;
+    const uint8_t *from =
+        source.data() + row * weight.getGroups() * sourceBytes;
     for (int64_t group = 0; group < groups; ++group)
-      convert(to + group * packed.record.bytes, from + group * sourceBytes);
+      convert(to + group * packed.record.bytes,
+              from + group * packed.columns / *weight.getGroup() * sourceBytes);
   }
+}
+
+/// The sum of the stored codes of a row in one record, bit by bit from where
+/// the panel's fields say they are. Columns that pad it are codes of 0.
+int64_t PackedWriter::sumOfCodes(const uint8_t *record, int64_t row,
+                                 bool isSigned) const {
+  const PanelFields &panel = packed.panel;
+  int64_t sum = 0;
+  for (int64_t step = 0; step < packed.record.steps; ++step)
+    for (int64_t column = 0; column < PanelFields::ColumnsPerStep; ++column) {
+      unsigned code = 0;
+      for (const Field &field : panel.fields[row / panel.rowsPerGroup]) {
+        uint8_t byte =
+            record[step * panel.stepBytes() +
+                   field.unit * PanelFields::VectorBytes + column +
+                   row % panel.rowsPerGroup * PanelFields::ColumnsPerStep];
+        code |= (byte >> field.shift & ((1u << field.width) - 1))
+                << field.codeBit;
+      }
+      sum += isSigned ? int8_t(code) : int64_t(code);
+    }
+  return sum;
+}
+
+/// The sum of C(q) - z over each record of the slice; of C(q) where the zeros
+/// are floats. `zeros` are the integer ones, or none.
+void PackedWriter::fillSums(ArrayRef<uint8_t> zeros, int64_t firstRow,
+                            int64_t panels) {
+  Format::Stored code = weight.getFormat().stored();
+  int64_t perPanel = packed.panel.rowsPerPanel;
+  int64_t end = std::min(firstRow + panels * perPanel, weight.getRows());
+  for (int64_t row = firstRow; row < end; ++row)
+    for (int64_t group = 0; group < packed.groups; ++group) {
+      int64_t first = group * packed.columns;
+      uint8_t *record = records.data() +
+                        ((row - firstRow) / perPanel * packed.groups + group) *
+                            packed.record.bytes;
+      int64_t zero = packed.zero;
+      if (!zeros.empty()) {
+        int16_t stored;
+        std::memcpy(&stored,
+                    zeros.data() + (row * weight.getGroups() +
+                                    first / *weight.getGroup()) *
+                                       sizeof stored,
+                    sizeof stored);
+        zero = stored;
+      }
+      int64_t length = std::min(packed.columns, weight.getColumns() - first);
+      int32_t sum =
+          code.scale * sumOfCodes(record, row % perPanel, code.isSigned()) +
+          (code.offset - zero) * length;
+      std::memcpy(record + packed.record.sums + row % perPanel * sizeof sum,
+                  &sum, sizeof sum);
+    }
 }
 
 /// Integer zeros are stored less the offset of the format.
@@ -222,16 +282,13 @@ llvm::Error PackedWriter::write(int64_t offset, PartSink sink) {
       {{'n', rows}, {'k', weight.getColumns()}, {'b', bits}});
   if (!from)
     return from.takeError();
-  BoundLayout to = llvm::cantFail(
-      weight.getPacked()->getLayout().bind({{'n', rows},
-                                            {'g', packed.groups},
-                                            {'k', *weight.getGroup()},
-                                            {'b', bits}}));
+  BoundLayout to = llvm::cantFail(weight.getPacked()->getLayout().bind(
+      {{'n', rows}, {'g', packed.groups}, {'k', packed.columns}, {'b', bits}}));
   ConstantBytes source(weight.getData()), scales(*weight.getScales());
   std::optional<ConstantBytes> offsets;
   if (packed.offsetType)
     offsets.emplace(*weight.getOffsets());
-  int64_t perRow = rows * packed.groups,
+  int64_t perRow = rows * weight.getGroups(),
           scaleBytes = packed.scaleType.getIntOrFloatBitWidth() / 8;
   auto check = [&](const ConstantBytes &part, int64_t want) -> llvm::Error {
     if (int64_t(part.bytes().size()) < want)
@@ -281,6 +338,10 @@ llvm::Error PackedWriter::write(int64_t offset, PartSink sink) {
     if (offsets)
       if (llvm::Error error = fillOffsets(offsets->bytes(), row, panels))
         return error;
+    if (weight.getSums()) {
+      bool integers = offsets && packed.offsetType.isInteger();
+      fillSums(integers ? offsets->bytes() : ArrayRef<uint8_t>(), row, panels);
+    }
     if (llvm::Error error = sink(offset, records))
       return error;
     offset += records.size();

@@ -39,6 +39,7 @@ struct PackedWeight {
   /// The integer zero point of all groups, where it is one: not stored.
   int64_t zero = 0;
   int64_t panels, groups;
+  int64_t columns; ///< of a record: a group of the weight, or a piece of one
   int64_t bytes() const { return panels * groups * record.bytes; }
 };
 

@@ -51,13 +51,17 @@ int64_t centreOf(PackedMatmulOp op) {
   return llvm::cantFail(Format::parse(op.getFormat())).stored().centre();
 }
 
+/// What activations are prepared for: the value, group, chunk, centre and
+/// block.
+using Rows = std::tuple<Value, int64_t, int64_t, int64_t, int64_t>;
+
 /// Products of one block that read one activation share what is made for them.
 class PrepareActivationsPass
     : public mezzo::impl::PrepareActivationsBase<PrepareActivationsPass> {
   void runOnOperation() override {
     llvm::DenseMap<std::pair<Value, StringRef>, Value> gathered;
-    llvm::DenseMap<std::tuple<Value, int64_t, int64_t, int64_t>, QuantizeRowsOp>
-        quantized;
+    llvm::DenseMap<Rows, QuantizeRowsOp> quantized;
+    llvm::DenseMap<Rows, ArrangeRowsOp> arranged;
     llvm::DenseMap<std::pair<Value, int64_t>, LutBuildOp> tables;
     getOperation().walk([&](PackedMatmulOp op) {
       OpBuilder builder(op);
@@ -70,10 +74,12 @@ class PrepareActivationsPass
         if (!x || !load)
           x = gatherColumns(builder, op.getLoc(), op.getActivation()[0],
                             permutation);
-        op.getActivationMutable().assign(x);
+        op.getActivationMutable().slice(0, 1).assign(x);
         op.getPermutationMutable().clear();
       }
-      if (op.getActivation().size() != 1)
+      Value first = op.getActivation()[0];
+      bool codes = getElementTypeOrSelf(first.getType()).isInteger(8);
+      if (op.getActivation().size() != (codes ? 2 : 1))
         return;
       if (op.getMode() == ComputeMode::Lut8) {
         LutBuildOp &shared =
@@ -87,9 +93,21 @@ class PrepareActivationsPass
       }
       if (op.getMode() != ComputeMode::Int)
         return;
-      QuantizeRowsOp &shared =
-          quantized[{op.getActivation()[0], int64_t(op.getGroup()),
-                     op.getConfig().getChunk(), centreOf(op)}];
+      Rows rows{first, int64_t(op.getGroup()), op.getConfig().getChunk(),
+                centreOf(op), int64_t(op.getBlock())};
+      if (codes) {
+        ArrangeRowsOp &shared = arranged[rows];
+        if (!shared)
+          shared = arrange(builder, op);
+        else
+          shared.emitRemark()
+              << "arranged once, read by another product as well";
+        SmallVector<Value> prepared(shared.getResults());
+        prepared.insert(prepared.begin() + 1, op.getActivation()[1]);
+        op.getActivationMutable().assign(prepared);
+        return;
+      }
+      QuantizeRowsOp &shared = quantized[rows];
       if (!shared)
         shared = quantize(builder, op);
       else
@@ -113,22 +131,42 @@ class PrepareActivationsPass
   }
 
   static QuantizeRowsOp quantize(OpBuilder &builder, PackedMatmulOp op) {
-    Value x = op.getActivation()[0];
-    int64_t rows = cast<ShapedType>(x.getType()).getDimSize(0),
+    SmallVector<Type> types = arrangedTypes(builder, op);
+    auto sums = cast<RankedTensorType>(types[1]);
+    int64_t rows = sums.getDimSize(0);
+    SmallVector<int64_t> scales{rows};
+    if (op.getBlock())
+      scales.push_back(sums.getDimSize(1));
+    types.insert(types.begin() + 1,
+                 RankedTensorType::get(scales, builder.getF32Type()));
+    return QuantizeRowsOp::create(
+        builder, op.getLoc(), types, op.getActivation()[0], op.getGroup(),
+        op.getConfig().getChunk(), centreOf(op), op.getBlock());
+  }
+
+  static ArrangeRowsOp arrange(OpBuilder &builder, PackedMatmulOp op) {
+    return ArrangeRowsOp::create(
+        builder, op.getLoc(), arrangedTypes(builder, op), op.getActivation()[0],
+        op.getGroup(), op.getConfig().getChunk(), centreOf(op));
+  }
+
+  /// Of codes, sums and perhaps pairs.
+  static SmallVector<Type> arrangedTypes(OpBuilder &builder,
+                                         PackedMatmulOp op) {
+    int64_t rows =
+                cast<ShapedType>(op.getActivation()[0].getType()).getDimSize(0),
             columns = op.getColumns(), group = op.getGroup(),
             chunk = op.getConfig().getChunk();
     int64_t groups = llvm::divideCeil(columns, group);
     SmallVector<Type> types{
         RankedTensorType::get({rows, quantizedRowLength(columns, group)},
                               builder.getI8Type()),
-        RankedTensorType::get({rows}, builder.getF32Type()),
         RankedTensorType::get({rows, groups}, builder.getI32Type())};
     if (chunk)
       types.push_back(RankedTensorType::get(
           {rows, groups * int64_t(llvm::divideCeil(padToFour(group), chunk))},
           builder.getI32Type()));
-    return QuantizeRowsOp::create(builder, op.getLoc(), types, x, group, chunk,
-                                  centreOf(op));
+    return types;
   }
 };
 

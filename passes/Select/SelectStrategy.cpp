@@ -73,6 +73,7 @@ class SelectStrategyPass
         llvm::cantFail(fieldsOfAnyPanel(layout, format.bits()));
     ConfigAttr chosen = productStrategy(kind).defaultConfig(
         &getContext(), format, fields, machine);
+    chosen = fitChunk(chosen, format, op.getActivationMax());
     FailureOr<ConfigAttr> forced =
         overrideKnobs(chosen, config, [&] { return op.emitError(); });
     if (failed(forced))

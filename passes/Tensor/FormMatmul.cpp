@@ -11,6 +11,7 @@
 #include "passes/Passes.h"
 
 #include "dialects/Mezzo/Mezzo.h"
+#include "passes/Tensor/CodedActivations.h"
 #include "passes/Tensor/Constants.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -127,10 +128,11 @@ ElementsAttr gatherPerGroup(WeightOp weight, StringRef suffix,
 //   %c, %s = mezzo.load_weight @w.nk : tensor<NxKx!mezzo.q<int4>>,
 //   tensor<NxGxf32> %y = mezzo.matmul %x, %c scales(%s) group = 32
 struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
-  FormFromDequantize(MLIRContext *context, ComputeMode mode,
+  /// `mode`: none where the model's own word counts.
+  FormFromDequantize(MLIRContext *context, std::optional<ComputeMode> mode,
                      FormedWeights &formed,
                      llvm::SmallPtrSetImpl<Operation *> &refused)
-      : OpRewritePattern(context), mode(mode), formedWeights(formed),
+      : OpRewritePattern(context), wanted(mode), formedWeights(formed),
         refused(refused) {}
 
   LogicalResult matchAndRewrite(linalg::MatmulOp op,
@@ -156,6 +158,9 @@ struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
       return rewriter.notifyMatchFailure(
           op, "the right operand is no dequantized weight");
     RankedTensorType stored = w->weight.getTensorType();
+    bool coded = areCoded(x);
+    ComputeMode mode =
+        wanted.value_or(coded ? ComputeMode::Int : ComputeMode::Float);
     if (auto refusal = refusalOf(
             mode, cast<QType>(stored.getElementType()).getNumberFormat())) {
       // Once: a greedy driver comes back to what it could not rewrite.
@@ -178,11 +183,16 @@ struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
       types.push_back(offsets->getType());
     auto load = LoadWeightOp::create(rewriter, op.getLoc(), types,
                                      formed->getSymName());
+    CodedActivations activations{x, Value(), Value()};
+    if (coded && mode == ComputeMode::Int)
+      activations = codedActivations(x, rewriter);
     rewriter.replaceOpWithNewOp<MatmulOp>(
-        op, result, x, load.getResult(0), load.getResult(1),
+        op, result, activations.codes, activations.scales, activations.zeros,
+        load.getResult(0), load.getResult(1),
         types.size() == 3 ? load.getResult(2) : Value(),
         /*permutation=*/Value(),
-        /*bias=*/Value(), mode, grouping->length, ConfigAttr());
+        /*bias=*/Value(), mode, grouping->length, /*block=*/int64_t(0),
+        ConfigAttr());
     return success();
   }
 
@@ -247,7 +257,7 @@ struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
     return known = formed;
   }
 
-  ComputeMode mode;
+  std::optional<ComputeMode> wanted;
   FormedWeights &formedWeights;
   llvm::SmallPtrSetImpl<Operation *> &refused; ///< products, reported
 };
@@ -257,7 +267,7 @@ class FormMatmulPass : public mezzo::impl::FormMatmulBase<FormMatmulPass> {
 
   void runOnOperation() override {
     std::optional<ComputeMode> mode = symbolizeComputeMode(compute);
-    if (!mode || !isComputable(*mode)) {
+    if (!compute.empty() && (!mode || !isComputable(*mode))) {
       getOperation().emitError() << "cannot compute products in mode '"
                                  << compute << "': use float, int or lut8";
       return signalPassFailure();
@@ -265,7 +275,7 @@ class FormMatmulPass : public mezzo::impl::FormMatmulBase<FormMatmulPass> {
     RewritePatternSet patterns(&getContext());
     FormedWeights formed;
     llvm::SmallPtrSet<Operation *, 4> refused;
-    patterns.add<FormFromDequantize>(&getContext(), *mode, formed, refused);
+    patterns.add<FormFromDequantize>(&getContext(), mode, formed, refused);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))) ||
         !refused.empty())
       signalPassFailure();

@@ -3,6 +3,7 @@
 #include "passes/Passes.h"
 
 #include "dialects/Mezzo/Mezzo.h"
+#include "passes/Tensor/LowerDynamicQuantize.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -234,6 +235,7 @@ class LowerQuantizePass
       return signalPassFailure();
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerDequantize, LowerQuantizeOp>(&getContext(), formats);
+    populateLowerDynamicQuantize(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

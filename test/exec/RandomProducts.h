@@ -58,9 +58,31 @@ inline QuantizedMatrix randomMatrix(llvm::StringRef specText, int64_t rows,
   return w;
 }
 
+/// The activations of mode `int`, in the order in which `weight` reads them.
+inline golden::QuantizedActivations
+quantizedActivations(llvm::ArrayRef<float> x, int64_t m, int64_t k,
+                     const ActivationSpec &spec) {
+  Group group;
+  switch (spec.kind) {
+  case ActivationSpec::Kind::Dynamic:
+    return golden::quantizeUint8(x, m, k, group);
+  case ActivationSpec::Kind::Static: {
+    Format format = llvm::cantFail(Format::parse(spec.format));
+    return golden::quantizeStatic(x, m, k, spec.scale, spec.zero,
+                                  format.minValue(), format.maxValue());
+  }
+  case ActivationSpec::Kind::Int8:
+    break;
+  }
+  group.kind = spec.block ? Group::Kind::Block : Group::Kind::Row;
+  group.length = spec.block;
+  return golden::quantizeInt8(x, m, k, group);
+}
+
 /// What the scalar program of the mode makes of x [m, K].
 inline std::vector<float> expected(const Product &product, ComputeMode mode,
-                                   llvm::ArrayRef<float> x, int64_t m) {
+                                   llvm::ArrayRef<float> x, int64_t m,
+                                   const ActivationSpec &spec = {}) {
   std::vector<float> y(m * product.weight.rows);
   if (mode == ComputeMode::Float) {
     golden::matmulFloat(x, m, product.weight, product.bias, y);
@@ -70,8 +92,18 @@ inline std::vector<float> expected(const Product &product, ComputeMode mode,
     golden::matmulLut8(x, m, product.weight, product.bias, y);
     return y;
   }
-  golden::matmulInt(golden::quantizeRows(x, m, product.weight.cols),
-                    product.weight, product.bias, y);
+  // Blocks of activations are blocks of the order in which the weight has its
+  // columns.
+  QuantizedMatrix weight = product.weight;
+  int64_t k = weight.cols;
+  std::vector<float> gathered;
+  if (!weight.permutation.empty()) {
+    gathered = golden::gatherColumns(x, m, k, weight.permutation);
+    x = gathered;
+    weight.permutation.clear();
+  }
+  golden::matmulInt(quantizedActivations(x, m, k, spec), weight, product.bias,
+                    y);
   return y;
 }
 

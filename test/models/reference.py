@@ -63,12 +63,18 @@ class Reference:
         for node in self.graph.node:
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
             inputs = [values[name] for name in node.input]
-            values[node.output[0]] = getattr(self, node.op_type)(attributes, *inputs)
+            results = getattr(self, node.op_type)(attributes, *inputs)
+            values.update(zip(node.output, results if isinstance(results, tuple) else (results,)))
         return {output.name: values_of(values[output.name]) for output in self.graph.output}
 
     def product(self, x, w):
-        if isinstance(x, Dequantized):
-            x = x.values()
+        """Mode `int` reads the codes of activations where the model has them, with one scale for all."""
+        if isinstance(x, Dequantized) and self.mode == "int" and x.scales.size == 1:
+            zero = 0 if x.zeros is None else x.zeros.reshape(())
+            shape, codes = x.codes.shape, x.codes.reshape(-1, x.codes.shape[-1]) - zero
+            y = scalar.coded_product(codes, np.full((codes.shape[0], 1), x.scales.reshape(())), w)
+            return y.reshape(*shape[:-1], -1)
+        x = values_of(x)
         y = scalar.product(x.reshape(-1, x.shape[-1]), w, self.mode)
         return y.reshape(*x.shape[:-1], -1)
 
@@ -94,16 +100,82 @@ class Reference:
         return Dequantized(codes.astype(np.int32), np.asarray(scales), wide, axis, block)
 
     def QuantizeLinear(self, attributes, x, scale, zero):
-        range_of = np.iinfo(zero.dtype)
-        codes = np.rint(values_of(x) / scale) + zero.astype(np.int32)
-        return np.clip(codes, range_of.min, range_of.max).astype(zero.dtype)
+        return saturated(np.rint(values_of(x) / scale), zero)
+
+    def DynamicQuantizeLinear(self, attributes, x):
+        low, high = min(F(0), x.min()), max(F(0), x.max())
+        scale = (high - low) / F(255) or F(1)
+        zero = np.uint8(np.clip(np.rint(-low / scale), 0, 255))
+        return saturated(np.rint(x / scale), zero), scale, zero
+
+    def MatMulInteger(self, attributes, a, b, a_zero=None, b_zero=None):
+        if a_zero is not None and np.size(a_zero) > 1:
+            a_zero = a_zero[:, np.newaxis]
+        return (without(a, a_zero) @ without(b, b_zero)).astype(np.int32)
+
+    def QLinearMatMul(self, attributes, a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero):
+        total = self.MatMulInteger({}, a, b, a_zero, b_zero).astype(F)
+        return saturated(np.rint(total * (a_scale * b_scale / y_scale)), y_zero)
+
+    def MatMulIntegerToFloat(self, attributes, a, b, a_scale, b_scale, a_zero=None, b_zero=None, bias=None):
+        y = self.MatMulInteger({}, a, b, a_zero, b_zero).astype(F) * (a_scale * b_scale)
+        return y if bias is None else y + bias
+
+    def DynamicQuantizeMatMul(self, attributes, x, b, b_scale, b_zero=None, bias=None):
+        codes, scale, zero = self.DynamicQuantizeLinear({}, x)
+        return self.MatMulIntegerToFloat({}, codes, b, scale, b_scale, zero, b_zero, bias)
+
+    def QGemm(self, attributes, a, a_scale, a_zero, b, b_scale, b_zero, c=None, y_scale=None, y_zero=None):
+        b = b.T if attributes.get("transB") else b
+        total = self.MatMulInteger({}, a, b, a_zero, b_zero) + (0 if c is None else c)
+        scale = F(attributes.get("alpha", 1)) * a_scale * b_scale
+        if y_scale is None:
+            return total.astype(F) * scale
+        return saturated(np.rint(total.astype(F) * (scale / y_scale)), y_zero)
+
+    def Cast(self, attributes, x):
+        return x.astype(helper.tensor_dtype_to_np_dtype(attributes["to"]))
+
+    def Clip(self, attributes, x, low, high):
+        return np.clip(x, low, high)
+
+    def QLinearAdd(self, attributes, a, a_scale, a_zero, b, b_scale, b_zero, scale, zero):
+        return linear(number(a, a_scale, a_zero) + number(b, b_scale, b_zero), scale, zero)
+
+    def QLinearMul(self, attributes, a, a_scale, a_zero, b, b_scale, b_zero, scale, zero):
+        return linear(number(a, a_scale, a_zero) * number(b, b_scale, b_zero), scale, zero)
+
+    def QLinearSigmoid(self, attributes, x, x_scale, x_zero, scale, zero):
+        return linear(scalar.sigmoid(number(x, x_scale, x_zero)), scale, zero)
+
+    def QLinearLeakyRelu(self, attributes, x, x_scale, x_zero, scale, zero):
+        v = number(x, x_scale, x_zero)
+        return linear(np.where(v < 0, F(attributes["alpha"]) * v, v), scale, zero)
+
+    def QLinearSoftmax(self, attributes, x, x_scale, x_zero, scale, zero):
+        return linear(scalar.softmax(number(x, x_scale, x_zero)), scale, zero)
+
+    def QLinearGlobalAveragePool(self, attributes, x, x_scale, x_zero, scale, zero):
+        v = number(x, x_scale, x_zero)
+        spatial = v.reshape(*v.shape[:2], -1)
+        total = np.zeros(v.shape[:2], F)
+        for i in range(spatial.shape[2]):
+            total = total + spatial[:, :, i]
+        return linear((total / F(spatial.shape[2])).reshape(*v.shape[:2], 1, 1), scale, zero)
+
+    def QLinearWhere(self, attributes, condition, x, x_scale, x_zero, y, y_scale, y_zero, scale, zero):
+        return linear(np.where(condition, number(x, x_scale, x_zero), number(y, y_scale, y_zero)), scale, zero)
+
+    def QLinearConcat(self, attributes, scale, zero, *parts):
+        numbers = [number(*parts[i : i + 3]) for i in range(0, len(parts), 3)]
+        return linear(np.concatenate(numbers, axis=attributes["axis"]), scale, zero)
 
     def MatMul(self, attributes, a, b):
         return self.product(a, b.rows(transposed=False))
 
     def Gemm(self, attributes, a, b, c=None):
         y = self.product(a, b.rows(transposed=bool(attributes.get("transB", 0))))
-        return y if c is None else y + c
+        return y if c is None else y + values_of(c)
 
     def RMSNormalization(self, attributes, x, scale):
         return scalar.rms_norm(x, scale, attributes["epsilon"])
@@ -132,6 +204,8 @@ class Reference:
         return np.take(table, indices, axis=attributes.get("axis", 0))
 
     def Reshape(self, attributes, x, shape):
+        if isinstance(x, Dequantized):
+            return Dequantized(self.Reshape(attributes, x.codes, shape), x.scales, x.zeros, x.axis, x.block)
         return x.reshape([x.shape[i] if size == 0 else size for i, size in enumerate(shape)])
 
     def Transpose(self, attributes, x):
@@ -147,3 +221,22 @@ def unpack(streams, bits, count):
 
 def values_of(x):
     return x.values() if isinstance(x, Dequantized) else x
+
+
+def saturated(rounded, zero):
+    """Codes of the zero point's type."""
+    limits = np.iinfo(zero.dtype)
+    return np.clip(rounded + np.asarray(zero, np.int32), limits.min, limits.max).astype(zero.dtype)
+
+
+def without(codes, zero):
+    wide = np.asarray(codes, np.int64)
+    return wide if zero is None else wide - np.asarray(zero, np.int64)
+
+
+def number(codes, scale, zero):
+    return without(codes, zero).astype(F) * scale
+
+
+def linear(x, scale, zero):
+    return saturated(np.rint(x / scale), zero)

@@ -165,15 +165,19 @@ def _over_groups(scales, dots, minima=None, sums=None):
 
 
 def _int_product(a, w):
-    """Activations as int8 per row; a float zero point is the minimum -s z."""
+    """Activations as int8 per row."""
     scale = np.max(np.abs(a), axis=1, keepdims=True) / F(127)
     scale = np.where(scale == 0, F(1), scale)
-    codes = np.clip(np.rint(a / scale), -127, 127)
+    return coded_product(np.clip(np.rint(a / scale), -127, 127), scale, w)
+
+
+def coded_product(differences_of_a, scale, w):
+    """Activations scale * differences, integers [M, K] and scales [M, 1]; a float zero point is the minimum -s z."""
     # Doubles hold all of these integers exactly, and their products are fast.
     differences = w.codes.astype(np.float64)
     if w.zeros is not None and w.zeros.dtype != F:
         differences = differences - w.per_column(w.zeros.astype(np.float64))
-    weights, activations = w.groups(differences), w.groups(codes.astype(np.float64))
+    weights, activations = w.groups(differences), w.groups(differences_of_a.astype(np.float64))
     dots = np.einsum("ngk,mgk->mng", weights, activations, optimize=True).astype(F)
     scales = w.scales[np.newaxis] * scale[:, :, np.newaxis]
     if w.zeros is None or w.zeros.dtype != F:

@@ -5,6 +5,7 @@
 #include "lib/Layout/BoundLayout.h"
 #include "lib/Layout/Relayout.h"
 #include "lib/Number/Half.h"
+#include "passes/Tensor/CodedActivations.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AsmState.h"
@@ -123,9 +124,52 @@ static DictionaryAttr describe(Builder &b, StringRef name,
        b.getNamedAttr("dim_names", b.getArrayAttr(names))});
 }
 
+/// x quantized as the spec says, and dequantized: what a model has in front of
+/// a product. Dynamic int8 is the product's own affair.
+static Value quantizedActivations(OpBuilder &builder, Location loc, Value x,
+                                  const ActivationSpec &spec) {
+  auto type = cast<RankedTensorType>(x.getType());
+  auto scalar = [&](Type element) {
+    return RankedTensorType::get({}, element);
+  };
+  auto dequantize = [&](Value codes, Value scale, Value zero) -> Value {
+    return DequantizeOp::create(builder, loc, type, codes, scale, zero, 0, 0);
+  };
+  if (spec.kind == ActivationSpec::Kind::Int8)
+    return x;
+  bool isStatic = spec.kind == ActivationSpec::Kind::Static;
+  Type code =
+      QType::get(builder.getContext(), isStatic ? spec.format : "uint8");
+  if (!isStatic) {
+    auto op = DynamicQuantizeOp::create(builder, loc, type.clone(code),
+                                        scalar(builder.getF32Type()),
+                                        scalar(code), x);
+    return dequantize(op.getCodes(), op.getScale(), op.getZero());
+  }
+  Value scale = arith::ConstantOp::create(
+      builder, loc,
+      DenseElementsAttr::get(scalar(builder.getF32Type()),
+                             builder.getF32FloatAttr(spec.scale)));
+  Value byte = arith::ConstantOp::create(
+      builder, loc,
+      DenseElementsAttr::get(
+          scalar(builder.getI8Type()),
+          builder.getIntegerAttr(builder.getI8Type(),
+                                 APInt(8, spec.zero & 0xff))));
+  Value zero;
+  if (spec.zero != 0)
+    zero = UnrealizedConversionCastOp::create(
+               builder, loc, TypeRange{scalar(code)}, ValueRange{byte})
+               .getResult(0);
+  Value codes =
+      QuantizeOp::create(builder, loc, type.clone(code), x, scale, zero, 0, 0);
+  return dequantize(codes, scale, zero);
+}
+
 llvm::Expected<OwningOpRef<ModuleOp>>
 mezzo::productModule(MLIRContext &context, ArrayRef<Product> products,
-                     ComputeMode mode, int64_t m) {
+                     ComputeMode mode, int64_t m,
+                     const ActivationSpec &activations) {
   OpBuilder builder(&context);
   Location loc = builder.getUnknownLoc();
   OwningOpRef<ModuleOp> module = ModuleOp::create(builder, loc);
@@ -148,6 +192,14 @@ mezzo::productModule(MLIRContext &context, ArrayRef<Product> products,
   auto function = func::FuncOp::create(
       builder, loc, "main", builder.getFunctionType({inputType}, outputTypes));
   builder.setInsertionPointToStart(function.addEntryBlock());
+  Value x =
+      quantizedActivations(builder, loc, function.getArgument(0), activations);
+  CodedActivations coded{x, Value(), Value()};
+  if (mode == ComputeMode::Int && areCoded(x)) {
+    IRRewriter rewriter(builder);
+    coded = codedActivations(x, rewriter);
+    builder.setInsertionPointToEnd(&function.front());
+  }
   SmallVector<Value> results;
   for (auto [product, weight, type] :
        llvm::zip_equal(products, weights, outputTypes)) {
@@ -169,9 +221,9 @@ mezzo::productModule(MLIRContext &context, ArrayRef<Product> products,
               RankedTensorType::get({product.weight.rows}, f32),
               ArrayRef(product.bias)));
     results.push_back(MatmulOp::create(
-        builder, loc, type, function.getArgument(0), load.getResult(0),
-        load.getResult(1), offsets, permutation, bias, mode,
-        int64_t(*weight.getGroup()), ConfigAttr()));
+        builder, loc, type, coded.codes, coded.scales, coded.zeros,
+        load.getResult(0), load.getResult(1), offsets, permutation, bias, mode,
+        int64_t(*weight.getGroup()), activations.block, ConfigAttr()));
   }
   func::ReturnOp::create(builder, loc, results);
   SmallVector<Attribute> outputs;

@@ -17,13 +17,30 @@ struct Product {
   std::vector<float> bias;
 };
 
+/// How the activations of mode `int` are quantized; what of it the mode does
+/// not read has its default.
+struct ActivationSpec {
+  enum class Kind {
+    Int8,    ///< dynamic, a scale for each row or for `block` columns of it
+    Static,  ///< one scale and zero point, known at compile time
+    Dynamic, ///< uint8, a scale and a zero point for the tensor
+  };
+  Kind kind = Kind::Int8;
+  int64_t block = 0;
+  std::string format = "int8"; ///< of Static
+  float scale = 1;
+  int32_t zero = 0;
+};
+
 /// What the frontend would make of a model with one input x [M, K] and one
 /// output y_i = x * W_i^T + bias_i per product, in `mode`. All weights have K
-/// columns. `m` may be ShapedType::kDynamic. Errors: formats and offsets that
+/// columns. `m` may be ShapedType::kDynamic. Products share the codes of their
+/// activations. Errors: formats and offsets that
 /// IR cannot say yet.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 productModule(mlir::MLIRContext &context, llvm::ArrayRef<Product> products,
-              ComputeMode mode, int64_t m);
+              ComputeMode mode, int64_t m,
+              const ActivationSpec &activations = {});
 
 } // namespace mezzo
 

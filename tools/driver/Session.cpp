@@ -182,7 +182,7 @@ LogicalResult CompileSession::runExtraPasses() {
 LogicalResult CompileSession::runTo(Stage stage) {
   PipelineOptions pipeline;
   pipeline.target = chosenTarget->name;
-  pipeline.compute = options.compute.empty() ? "float" : options.compute;
+  pipeline.compute = options.compute;
   pipeline.config = options.config;
   auto due = [&](Stage wanted) {
     return (!reached || *reached < wanted) && wanted <= stage;

@@ -482,7 +482,7 @@ func.func @planned_format(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<e2m1>>,
 //===------------------------------------------------------------------------===//
 
 func.func @two_activations(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
-  // expected-error @below {{has 2 activation operands in mode `int` with a chunk of 0: one is needed, or in mode `int` three (codes, scales, sums), and pairs where there is a chunk}}
+  // expected-error @below {{has 2 activation operands in mode `int` with a chunk of 0: one is needed (or codes and scales), or in mode `int` three (codes, scales, sums), and pairs where there is a chunk}}
   %y = mezzo.packed_matmul(%x, %x), %w {
       format = "int8", layout = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], step=[n@8:2, k@4:*], panel=[g:*, n@16:*]">, scale_type = f32, mode = 1 : i32,
       config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
@@ -635,5 +635,125 @@ func.func private @kernel(memref<4xf32>, index)
 func.func @launch_without_a_range(%y: memref<4xf32>, %n: index) {
   // expected-error @below {{'mezzo.launch' op passes 3 arguments (inputs, outputs, begin, end), but @kernel takes 2}}
   mezzo.launch @kernel count(%n) grain = 1 ins() outs(%y : memref<4xf32>)
+  return
+}
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// Activations that are codes
+//===------------------------------------------------------------------------===//
+
+func.func @numbers_with_scales(%x: tensor<2x4xf32>, %s: tensor<2xf32>, %q: tensor<3x4x!mezzo.q<int8>>, %t: tensor<3x1xf32>) {
+  // expected-error @below {{has scales or zero points of activations, or a result of i32, but multiplies numbers of type 'f32', not codes of i8}}
+  %y = mezzo.matmul %x by(%s), %q scales(%t) mode = int group = 4
+    : (tensor<2x4xf32>, tensor<2xf32>, tensor<3x4x!mezzo.q<int8>>, tensor<3x1xf32>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @codes_in_float(%x: tensor<2x4xi8>, %s: tensor<2xf32>, %q: tensor<3x4x!mezzo.q<int8>>, %t: tensor<3x1xf32>) {
+  // expected-error @below {{multiplies codes in mode `float`: use `int`, or numbers}}
+  %y = mezzo.matmul %x by(%s), %q scales(%t) mode = float group = 4
+    : (tensor<2x4xi8>, tensor<2xf32>, tensor<3x4x!mezzo.q<int8>>, tensor<3x1xf32>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @codes_of_no_scale(%x: tensor<2x4xi8>, %q: tensor<3x4x!mezzo.q<int8>>, %t: tensor<3x1xf32>) {
+  // expected-error @below {{multiplies codes of no scale: give one for each row (1 where they are numbers themselves)}}
+  %y = mezzo.matmul %x, %q scales(%t) mode = int group = 4
+    : (tensor<2x4xi8>, tensor<3x4x!mezzo.q<int8>>, tensor<3x1xf32>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @zeros_of_other_rows(%x: tensor<2x4xi8>, %s: tensor<2xf32>, %z: tensor<3xi32>, %q: tensor<3x4x!mezzo.q<int8>>, %t: tensor<3x1xf32>) {
+  // expected-error @below {{has scales or zero points of type 'tensor<3xi32>' for activations of type 'tensor<2x4xi8>'}}
+  %y = mezzo.matmul %x by(%s) less(%z), %q scales(%t) mode = int group = 4
+    : (tensor<2x4xi8>, tensor<2xf32>, tensor<3xi32>, tensor<3x4x!mezzo.q<int8>>, tensor<3x1xf32>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @block_in_float(%x: tensor<2x4xf32>, %q: tensor<3x4x!mezzo.q<int8>>, %t: tensor<3x1xf32>) {
+  // expected-error @below {{has a block of 2 columns, which mode `int` has for activations that are numbers}}
+  %y = mezzo.matmul %x, %q scales(%t) mode = float group = 4 block = 2
+    : (tensor<2x4xf32>, tensor<3x4x!mezzo.q<int8>>, tensor<3x1xf32>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @block_across_groups(%x: tensor<2x12xf32>, %q: tensor<3x12x!mezzo.q<int8>>, %t: tensor<3x2xf32>) {
+  // expected-error @below {{has scales for 4 columns of activations and 6 of the weight: one must divide the other}}
+  %y = mezzo.matmul %x, %q scales(%t) mode = int group = 6 block = 4
+    : (tensor<2x12xf32>, tensor<3x12x!mezzo.q<int8>>, tensor<3x2xf32>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @sum_of_groups(%x: tensor<2x4xi8>, %s: tensor<2xf32>, %q: tensor<3x4x!mezzo.q<int8>>, %t: tensor<3x2xf32>) {
+  // expected-error @below {{is a sum of i32, which has one group, no bias and no float zero points}}
+  %y = mezzo.matmul %x by(%s), %q scales(%t) mode = int group = 2
+    : (tensor<2x4xi8>, tensor<2xf32>, tensor<3x4x!mezzo.q<int8>>, tensor<3x2xf32>) -> tensor<2x3xi32>
+  return
+}
+
+// -----
+
+func.func @dynamic_int8(%x: tensor<2x4xf32>) {
+  // expected-error @below {{makes 'tensor<2x4x!mezzo.q<int8>>': codes and zero point are of format uint8}}
+  %q, %s, %z = mezzo.dynamic_quantize %x : (tensor<2x4xf32>) -> (tensor<2x4x!mezzo.q<int8>>, tensor<f32>, tensor<!mezzo.q<uint8>>)
+  return
+}
+
+// -----
+
+func.func @dynamic_of_other_shape(%x: tensor<2x4xf32>) {
+  // expected-error @below {{the codes have the shape of the input, and the zero point is a scalar}}
+  %q, %s, %z = mezzo.dynamic_quantize %x : (tensor<2x4xf32>) -> (tensor<2x4x!mezzo.q<uint8>>, tensor<f32>, tensor<2x!mezzo.q<uint8>>)
+  return
+}
+
+// -----
+
+func.func @block_within_a_group(%x: tensor<2x8xf32>) {
+  // expected-error @below {{has a scale for 2 columns, which is no multiple of its group of 4}}
+  %c, %s, %sums = mezzo.quantize_rows %x group = 4 block = 2
+    : (tensor<2x8xf32>) -> (tensor<2x64xi8>, tensor<2x2xf32>, tensor<2x2xi32>)
+  return
+}
+
+// -----
+
+func.func @one_scale_for_blocks(%x: tensor<2x8xf32>) {
+  // expected-error @below {{has scales of type 'tensor<2xf32>', but one for each row and group is needed}}
+  %c, %s, %sums = mezzo.quantize_rows %x group = 4 block = 4
+    : (tensor<2x8xf32>) -> (tensor<2x64xi8>, tensor<2xf32>, tensor<2x2xi32>)
+  return
+}
+
+// -----
+
+func.func @arranged_in_no_group(%x: tensor<2x8xi8>) {
+  // expected-error @below {{has a group of 0 columns: at least 1 is needed}}
+  %c, %sums = mezzo.arrange_rows %x group = 0 : (tensor<2x8xi8>) -> (tensor<2x64xi8>, tensor<2x2xi32>)
+  return
+}
+
+// -----
+
+#int8 = #mezzo.layout<"bit=[b:8], lane=[k:4, n:8], line=[n@8:2], step=[k@4:*], group=[g:*], panel=[n@16:*]">
+func.func @zeros_without_sums(%q: tensor<2x4xi8>, %s: tensor<2xf32>, %z: tensor<2xi32>, %w: tensor<512xi8>) {
+  // expected-error @below {{takes zero points off its activations, for which the records need `sums`}}
+  %0 = mezzo.packed_matmul(%q, %s) less(%z), %w {format = "int8", layout = #int8, scale_type = f32, mode = 1 : i32,
+    config = #mezzo.config<strategy = native_dot, rows = 4, groups = 2, unroll = 2, streams = 1, block = 64, chunk = 0>,
+    rows = 2 : i64, columns = 4 : i64, group = 4 : i64} : (tensor<2x4xi8>, tensor<2xf32>, tensor<2xi32>, tensor<512xi8>) -> tensor<2x2xf32>
   return
 }

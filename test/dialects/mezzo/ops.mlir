@@ -224,3 +224,27 @@ func.func @looked_up_product(%x: tensor<?x6xf32>, %w: tensor<640xi8>) -> tensor<
     : (tensor<?x64xi8>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<640xi8>) -> tensor<?x2xf32>
   return %y : tensor<?x2xf32>
 }
+
+// Activations that are codes: quantized dynamically, read with scales and zero points, summed without any.
+
+// CHECK-LABEL: func @coded_product
+// CHECK: mezzo.dynamic_quantize %{{.*}} : (tensor<?x4xf32>) -> (tensor<?x4x!mezzo.q<uint8>>, tensor<f32>, tensor<!mezzo.q<uint8>>)
+// CHECK: mezzo.matmul %{{.*}} by(%{{.*}}) less(%{{.*}}), %{{.*}} scales(%{{.*}}) mode = int group = 4 :
+// CHECK: mezzo.matmul %{{.*}} by(%{{.*}}), %{{.*}} scales(%{{.*}}) mode = int group = 4 : {{.*}} -> tensor<?x3xi32>
+// CHECK: mezzo.matmul %{{.*}}, %{{.*}} scales(%{{.*}}) mode = int group = 4 block = 2 :
+// CHECK: mezzo.arrange_rows %{{.*}} group = 4 chunk = 8 centre = 3 :
+func.func @coded_product(%x: tensor<?x4xf32>, %q: tensor<?x4xi8>, %s: tensor<?xf32>, %z: tensor<?xi32>,
+    %w: tensor<3x4x!mezzo.q<int8>>, %t: tensor<3x1xf32>)
+    -> (tensor<?x4x!mezzo.q<uint8>>, tensor<?x3xf32>, tensor<?x3xi32>, tensor<?x3xf32>, tensor<?x64xi8>) {
+  %d, %ds, %dz = mezzo.dynamic_quantize %x
+    : (tensor<?x4xf32>) -> (tensor<?x4x!mezzo.q<uint8>>, tensor<f32>, tensor<!mezzo.q<uint8>>)
+  %0 = mezzo.matmul %q by(%s) less(%z), %w scales(%t) mode = int group = 4
+    : (tensor<?x4xi8>, tensor<?xf32>, tensor<?xi32>, tensor<3x4x!mezzo.q<int8>>, tensor<3x1xf32>) -> tensor<?x3xf32>
+  %1 = mezzo.matmul %q by(%s), %w scales(%t) mode = int group = 4
+    : (tensor<?x4xi8>, tensor<?xf32>, tensor<3x4x!mezzo.q<int8>>, tensor<3x1xf32>) -> tensor<?x3xi32>
+  %2 = mezzo.matmul %x, %w scales(%t) mode = int group = 4 block = 2
+    : (tensor<?x4xf32>, tensor<3x4x!mezzo.q<int8>>, tensor<3x1xf32>) -> tensor<?x3xf32>
+  %c, %sums, %pairs = mezzo.arrange_rows %q group = 4 chunk = 8 centre = 3
+    : (tensor<?x4xi8>) -> (tensor<?x64xi8>, tensor<?x1xi32>, tensor<?x1xi32>)
+  return %d, %0, %1, %2, %c : tensor<?x4x!mezzo.q<uint8>>, tensor<?x3xf32>, tensor<?x3xi32>, tensor<?x3xf32>, tensor<?x64xi8>
+}

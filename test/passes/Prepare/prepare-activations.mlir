@@ -101,3 +101,35 @@ func.func @tables(%x: tensor<?x8xf32>, %w: tensor<384xi8>) -> (tensor<?x2xf32>, 
     rows = 2 : i64, columns = 8 : i64, group = 8 : i64} : (tensor<?x8xf32>, tensor<384xi8>) -> tensor<?x2xf32>
   return %0, %1 : tensor<?x2xf32>, tensor<?x2xf32>
 }
+
+// Codes that the model has are arranged, once for all products; their scales stay as they are.
+
+// CHECK-LABEL: func @arranged
+// CHECK-SAME: (%[[Q:.*]]: tensor<?x6xi8>, %[[S:.*]]: tensor<?xf32>, %[[Z:.*]]: tensor<?xi32>
+// CHECK: %[[CODES:.*]], %[[SUMS:.*]] = mezzo.arrange_rows %[[Q]] group = 5
+// CHECK-SAME: (tensor<?x6xi8>) -> (tensor<?x64xi8>, tensor<?x2xi32>)
+// CHECK: mezzo.packed_matmul(%[[CODES]], %[[S]], %[[SUMS]]) less(%[[Z]])
+// CHECK-NOT: mezzo.arrange_rows
+// CHECK: mezzo.packed_matmul(%[[CODES]], %[[S]], %[[SUMS]]), %{{.*}}
+func.func @arranged(%q: tensor<?x6xi8>, %s: tensor<?xf32>, %z: tensor<?xi32>, %w: tensor<512xi8>)
+    -> (tensor<?x2xf32>, tensor<?x2xf32>) {
+  // expected-remark @below {{arranged once, read by another product as well}}
+  %0 = mezzo.packed_matmul(%q, %s) less(%z), %w {format = "int8", layout = #int8, scale_type = f32, mode = 1 : i32,
+    config = #dot, rows = 2 : i64, columns = 6 : i64, group = 5 : i64, amax = 128 : i64, sums}
+    : (tensor<?x6xi8>, tensor<?xf32>, tensor<?xi32>, tensor<512xi8>) -> tensor<?x2xf32>
+  %1 = mezzo.packed_matmul(%q, %s), %w {format = "int8", layout = #int8, scale_type = f32, mode = 1 : i32,
+    config = #dot, rows = 2 : i64, columns = 6 : i64, group = 5 : i64, amax = 128 : i64, sums}
+    : (tensor<?x6xi8>, tensor<?xf32>, tensor<512xi8>) -> tensor<?x2xf32>
+  return %0, %1 : tensor<?x2xf32>, tensor<?x2xf32>
+}
+
+// With a scale for 6 columns in groups of 3, a row has a scale for each group.
+
+// CHECK-LABEL: func @scale_per_block
+// CHECK: mezzo.quantize_rows %{{.*}} group = 3 block = 6
+// CHECK-SAME: (tensor<2x7xf32>) -> (tensor<2x64xi8>, tensor<2x3xf32>, tensor<2x3xi32>)
+func.func @scale_per_block(%x: tensor<2x7xf32>, %w: tensor<512xi8>) -> tensor<2x2xf32> {
+  %0 = mezzo.packed_matmul(%x), %w {format = "int8", layout = #int8, scale_type = f32, mode = 1 : i32, config = #dot,
+    rows = 2 : i64, columns = 7 : i64, group = 3 : i64, block = 6 : i64} : (tensor<2x7xf32>, tensor<512xi8>) -> tensor<2x2xf32>
+  return %0 : tensor<2x2xf32>
+}

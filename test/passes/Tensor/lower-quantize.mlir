@@ -98,3 +98,18 @@ func.func @moved(%q: tensor<4x8x!mezzo.q<int4>>, %w: tensor<4x!mezzo.q<uint16>>)
 func.func @floats(%q: tensor<4x!mezzo.q<e2m1>>) -> tensor<4x!mezzo.q<e2m1>> {
   return %q : tensor<4x!mezzo.q<e2m1>>
 }
+
+// -----
+
+// One scale and one zero point follow from the range of all elements, 0 included.
+
+// CHECK-LABEL: func @dynamic
+// CHECK: %[[RANGE:.*]]:2 = linalg.generic {{.*}} iterator_types = ["reduction", "reduction"]
+// CHECK: %[[SCALE:.*]] = arith.divf %{{.*}}, %cst{{.*}} : f32
+// CHECK: linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+// CHECK: return %{{.*}} : tensor<?x8xi8>, tensor<f32>, tensor<i8>
+func.func @dynamic(%x: tensor<?x8xf32>) -> (tensor<?x8x!mezzo.q<uint8>>, tensor<f32>, tensor<!mezzo.q<uint8>>) {
+  %q, %s, %z = mezzo.dynamic_quantize %x
+    : (tensor<?x8xf32>) -> (tensor<?x8x!mezzo.q<uint8>>, tensor<f32>, tensor<!mezzo.q<uint8>>)
+  return %q, %s, %z : tensor<?x8x!mezzo.q<uint8>>, tensor<f32>, tensor<!mezzo.q<uint8>>
+}
