@@ -68,6 +68,15 @@ def LowerQuantize : Pass<"mezzo-lower-quantize", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::arith::ArithDialect"];
 }
 
+def FormDense : Pass<"mezzo-form-dense", "::mlir::ModuleOp"> {
+  let summary = "make `mezzo.dense_matmul` of products without quantized operands";
+  let description = [{
+    `linalg.matmul` and `linalg.batch_matmul` in f32 or i32 whose destination is zero, and whose maps are the usual ones,
+    become an op that a kernel computes; others are left for `mezzo-lower-contractions`.
+  }];
+  let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def LowerContractions : Pass<"mezzo-lower-contractions", "::mlir::ModuleOp"> {
   let summary = "fix the order and the rounding of unquantized products";
   let description = [{
@@ -123,7 +132,7 @@ def PrepareActivations : Pass<"mezzo-prepare-activations", "::mlir::func::FuncOp
 def EmitKernels : Pass<"mezzo-emit-kernels", "::mlir::ModuleOp"> {
   let summary = "write kernels, one function per key, and launch them";
   let description = [{
-    Products, row reductions, activation quantization and tables become functions on memrefs whose inner loops are `tile`, `vector`
+    Products, windows, row reductions, activation quantization and tables become functions on memrefs whose inner loops are `tile`, `vector`
     and `arith`, and a `mezzo.launch` over independent tasks. Ops with equal keys share one function. A key is readable and
     holds all that the body depends on: mode, format, types, group, whether there is one activation row or more, strategy,
     knobs, layout, and the vector length of the `target` where it is longer than the layout's. N, K and strides are arguments.

@@ -40,6 +40,7 @@ void mezzo::buildSelectPipeline(OpPassManager &manager,
 
 void mezzo::buildKernelPipeline(OpPassManager &manager,
                                 const PipelineOptions &options) {
+  manager.addPass(createFormDense());
   manager.addPass(createLowerContractions());
   manager.addPass(createLinalgElementwiseOpFusionPass());
   EmitKernelsOptions emit;

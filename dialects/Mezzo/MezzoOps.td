@@ -6,6 +6,7 @@ include "dialects/Mezzo/WeightOps.td"
 include "dialects/Mezzo/QuantOps.td"
 include "dialects/Mezzo/ProductOps.td"
 include "dialects/Mezzo/RowOps.td"
+include "dialects/Mezzo/WindowOps.td"
 include "dialects/Mezzo/KernelOps.td"
 
 #endif // MEZZO_DIALECTS_MEZZO_MEZZOOPS_TD

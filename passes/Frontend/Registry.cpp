@@ -15,7 +15,9 @@ const OperatorRow *mezzo::findOperator(StringRef domain, StringRef name,
          {elementwiseOperators(), activationOperators(), comparisonOperators(),
           productOperators(), matMulNBitsOperators(), quantizationOperators(),
           normalizationOperators(), movementOperators(), indexingOperators(),
-          castOperators(), shapeOperators()})
+          castOperators(), shapeOperators(), convolutionOperators(),
+          poolOperators(), resizeOperators(),
+          recurrentOperators()})
       for (const OperatorRow &row : family)
         map[(row.domain + "::" + row.name).str()].push_back(&row);
     return map;

@@ -37,6 +37,11 @@ llvm::ArrayRef<OperatorRow> movementOperators();
 llvm::ArrayRef<OperatorRow> indexingOperators();
 llvm::ArrayRef<OperatorRow> castOperators();
 llvm::ArrayRef<OperatorRow> shapeOperators();
+llvm::ArrayRef<OperatorRow> convolutionOperators();
+llvm::ArrayRef<OperatorRow> poolOperators();
+llvm::ArrayRef<OperatorRow> resizeOperators();
+llvm::ArrayRef<OperatorRow> recurrentOperators();
+llvm::ArrayRef<OperatorRow> controlFlowOperators();
 
 /// Computes a node on integers that the importer tracks (shapes, axes) instead
 /// of importing it. False where the node is no such arithmetic, or an operand

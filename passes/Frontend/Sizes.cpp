@@ -38,6 +38,22 @@ Size SizeArithmetic::atom(Value value, bool nonnegative) {
   return value;
 }
 
+void SizeArithmetic::forgetAllBut(const SizeArithmetic &before) {
+  atoms = before.atoms;
+  polynomials = before.polynomials;
+  values = before.values;
+  unified = before.unified;
+  checked = before.checked;
+  made = before.made;
+}
+
+Size SizeArithmetic::once(llvm::StringRef operation, Size lhs, Size rhs,
+                          llvm::function_ref<Size()> make) {
+  std::tuple key(operation.str(), polynomialOf(lhs), polynomialOf(rhs));
+  auto known = made.find(key);
+  return known != made.end() ? known->second : made[key] = make();
+}
+
 SizeArithmetic::Polynomial SizeArithmetic::polynomialOf(Size size) {
   if (std::optional<int64_t> constant = getConstantIntValue(size))
     return *constant ? Polynomial{{{}, *constant}} : Polynomial{};
@@ -160,11 +176,13 @@ Size SizeArithmetic::divide(Size lhs, Size rhs) {
   if (std::optional<Polynomial> exact =
           quotient(polynomialOf(lhs), polynomialOf(rhs)))
     return sizeOf(*exact);
-  Value divisor = value(rhs);
-  if (!right) // at least 1, since divisors are sizes
-    divisor = arith::MaxSIOp::create(b, divisor, value(constant(1)));
-  return atom(arith::DivSIOp::create(b, value(lhs), divisor),
-              isNonnegative(lhs));
+  return once("divide", lhs, rhs, [&] {
+    Value divisor = value(rhs);
+    if (!right) // at least 1, since divisors are sizes
+      divisor = arith::MaxSIOp::create(b, divisor, value(constant(1)));
+    return atom(arith::DivSIOp::create(b, value(lhs), divisor),
+                isNonnegative(lhs));
+  });
 }
 
 Size SizeArithmetic::ceilDivide(Size lhs, int64_t rhs) {
@@ -174,8 +192,10 @@ Size SizeArithmetic::ceilDivide(Size lhs, int64_t rhs) {
   if (std::optional<Polynomial> exact =
           quotient(polynomialOf(lhs), {{{}, rhs}}))
     return sizeOf(*exact);
-  return atom(arith::CeilDivSIOp::create(b, value(lhs), value(constant(rhs))),
-              isNonnegative(lhs));
+  return once("ceilDivide", lhs, constant(rhs), [&] {
+    return atom(arith::CeilDivSIOp::create(b, value(lhs), value(constant(rhs))),
+                isNonnegative(lhs));
+  });
 }
 
 Size SizeArithmetic::minimum(Size lhs, Size rhs) {
@@ -183,8 +203,10 @@ Size SizeArithmetic::minimum(Size lhs, Size rhs) {
     return lhs;
   if (lessOrEqual(rhs, lhs).value_or(false))
     return rhs;
-  return atom(arith::MinSIOp::create(b, value(lhs), value(rhs)),
-              isNonnegative(lhs) && isNonnegative(rhs));
+  return once("minimum", lhs, rhs, [&] {
+    return atom(arith::MinSIOp::create(b, value(lhs), value(rhs)),
+                isNonnegative(lhs) && isNonnegative(rhs));
+  });
 }
 
 Size SizeArithmetic::maximum(Size lhs, Size rhs) {
@@ -192,8 +214,10 @@ Size SizeArithmetic::maximum(Size lhs, Size rhs) {
     return rhs;
   if (lessOrEqual(rhs, lhs).value_or(false))
     return lhs;
-  return atom(arith::MaxSIOp::create(b, value(lhs), value(rhs)),
-              isNonnegative(lhs) || isNonnegative(rhs));
+  return once("maximum", lhs, rhs, [&] {
+    return atom(arith::MaxSIOp::create(b, value(lhs), value(rhs)),
+                isNonnegative(lhs) || isNonnegative(rhs));
+  });
 }
 
 /// With no negative coefficient on sizes that are never negative, a polynomial

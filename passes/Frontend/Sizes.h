@@ -6,6 +6,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <vector>
@@ -72,14 +73,33 @@ public:
   /// As an SSA value of type `index`.
   mlir::Value value(Size size);
 
+  /// While it lives, the code that is built is a region of an op. Sizes that
+  /// are computed there are forgotten behind it: they do not dominate what
+  /// follows, and what is checked in one branch holds in that branch only.
+  class Scope {
+  public:
+    explicit Scope(SizeArithmetic &sizes)
+        : sizes(sizes), before(std::make_unique<SizeArithmetic>(sizes)) {}
+    ~Scope() { sizes.forgetAllBut(*before); }
+
+  private:
+    SizeArithmetic &sizes;
+    std::unique_ptr<const SizeArithmetic> before;
+  };
+
 private:
   /// Coefficients by the sorted list of the atoms they multiply; the empty list
   /// is the constant.
   using Polynomial = std::map<std::vector<unsigned>, int64_t>;
 
+  void forgetAllBut(const SizeArithmetic &before);
   Polynomial polynomialOf(Size size);
   Size sizeOf(const Polynomial &polynomial);
   Size atom(mlir::Value value, bool nonnegative = true);
+  /// The result of an operation that polynomials do not have; made once for
+  /// equal operands.
+  Size once(llvm::StringRef operation, Size lhs, Size rhs,
+            llvm::function_ref<Size()> make);
   bool isNonnegative(Size size);
   std::set<Polynomial> unifiedSizes(Size size);
 
@@ -102,6 +122,7 @@ private:
   /// For minima made by `unify`, all sizes that went into them.
   llvm::DenseMap<mlir::Value, std::set<Polynomial>> unified;
   std::set<std::pair<Polynomial, Polynomial>> checked;
+  std::map<std::tuple<std::string, Polynomial, Polynomial>, Size> made;
 };
 
 } // namespace mezzo

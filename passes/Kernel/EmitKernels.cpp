@@ -6,6 +6,7 @@
 #include "dialects/Tile/Tile.h"
 #include "passes/Kernel/ProductKernel.h"
 #include "passes/Kernel/RowKernels.h"
+#include "passes/Kernel/WindowKernels.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -41,12 +42,14 @@ class EmitKernelsPass : public mezzo::impl::EmitKernelsBase<EmitKernelsPass> {
     }
     SmallVector<Operation *> ops;
     module.walk([&](Operation *op) {
-      if (isa<PackedMatmulOp>(op) || isRowOp(op))
+      if (isa<PackedMatmulOp>(op) || isRowOp(op) || isWindowOp(op))
         ops.push_back(op);
     });
     for (Operation *op : ops) {
       auto product = dyn_cast<PackedMatmulOp>(op);
-      if (failed(product ? launchProduct(product, *found) : launchRows(op)))
+      if (failed(product          ? launchProduct(product, *found)
+                 : isWindowOp(op) ? launchWindows(op)
+                                  : launchRows(op)))
         return signalPassFailure();
     }
   }
@@ -118,6 +121,17 @@ class EmitKernelsPass : public mezzo::impl::EmitKernelsBase<EmitKernelsPass> {
             : std::max<int64_t>(1, RowElementsPerTask /
                                        std::max<int64_t>(1, columns));
     replaceByLaunch(builder, op, key, rows, op->getOperands(), *outputs, grain);
+    return success();
+  }
+
+  LogicalResult launchWindows(Operation *op) {
+    std::string key = windowKernelKey(op);
+    if (!getOperation().lookupSymbol(key))
+      emitWindowKernel(getOperation(), op, key);
+    OpBuilder builder(op);
+    WindowLaunch launch = launchOf(builder, op);
+    replaceByLaunch(builder, op, key, launch.tasks, launch.inputs,
+                    launch.outputs, launch.grain);
     return success();
   }
 
