@@ -534,8 +534,10 @@ LogicalResult Recurrence::direction(int64_t index) {
     SizedTensor into{loop.getRegionIterArgs()[0], all};
     SmallVector<Value> yielded{
         node.tensors.insert(row, into, {Size(time), origin, origin}).value};
-    for (const SizedTensor &state : next)
-      yielded.push_back(state.value);
+    // A loop carries buffers: the next state is written over the last one.
+    for (auto [state, before] : llvm::zip_equal(next, states))
+      yielded.push_back(
+          linalg::CopyOp::create(b, state.value, before.value).getResult(0));
     scf::YieldOp::create(b, yielded);
   }
   outputs.push_back({loop.getResult(0), all});

@@ -40,7 +40,7 @@ class Resize(NamedTuple):
         g.output(f"{name}.y", None, TensorProto.FLOAT)
 
 
-UP, DOWN, ODD = [1, 1, 2, 3], [1, 1, 0.5, 0.6], [1, 1, 1.7, 0.8]
+UP, DOWN, ODD = [1, 1, 2, 3], [1, 1, 0.5, 0.55], [1, 1, 1.7, 0.8]
 IMAGE = [1, 2, 6, 7]
 COORDINATES = ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"]
 ROUNDINGS = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
