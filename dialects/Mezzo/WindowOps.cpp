@@ -145,3 +145,28 @@ LogicalResult PoolOp::reifyResultShapes(OpBuilder &builder,
                                         ReifiedRankedShapedTypeDims &shapes) {
   return reifyWindow(*this, builder, shapes);
 }
+
+//===----------------------------------------------------------------------===//
+// sized
+//===----------------------------------------------------------------------===//
+
+LogicalResult SizedOp::verify() {
+  int64_t dynamic = cast<ShapedType>(getInput().getType()).getNumDynamicDims();
+  if (int64_t(getSizes().size()) != dynamic)
+    return emitOpError() << "has " << getSizes().size() << " sizes for "
+                         << getInput().getType() << ": " << dynamic
+                         << " are needed";
+  return success();
+}
+
+LogicalResult SizedOp::reifyResultShapes(OpBuilder &builder,
+                                         ReifiedRankedShapedTypeDims &shapes) {
+  SmallVector<OpFoldResult> sizes;
+  unsigned next = 0;
+  for (int64_t size : cast<ShapedType>(getInput().getType()).getShape())
+    sizes.push_back(ShapedType::isDynamic(size)
+                        ? OpFoldResult(getSizes()[next++])
+                        : builder.getIndexAttr(size));
+  shapes.push_back(std::move(sizes));
+  return success();
+}

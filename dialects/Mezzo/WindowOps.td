@@ -93,4 +93,23 @@ def Mezzo_PoolOp : Mezzo_TensorOp<"pool", [AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
+def Mezzo_SizedOp : Mezzo_TensorOp<"sized", [AllTypesMatch<["input", "output"]>]> {
+  let summary = "a result of the model, beside its sizes";
+  let description = [{
+    The tensor itself. `sizes` are those of its dynamic dimensions, as the frontend has computed them: where they follow
+    from the sizes of the inputs, `@shapes` is that arithmetic, whatever loops and branches the tensor comes out of.
+    `mezzo-form-entry` removes the op.
+
+    ```mlir
+    %r = mezzo.sized %y[%n] : tensor<?x4xf32>
+    ```
+
+    Errors: another number of sizes than of dynamic dimensions.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, Variadic<Index>:$sizes);
+  let results = (outs AnyRankedTensor:$output);
+  let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+
 #endif // MEZZO_DIALECTS_MEZZO_WINDOWOPS_TD

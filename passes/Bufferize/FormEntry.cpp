@@ -37,6 +37,10 @@ class FormEntryPass : public mezzo::impl::FormEntryBase<FormEntryPass> {
     }
     if (failed(formShapes(entries[0])))
       return signalPassFailure();
+    entries[0].walk([](SizedOp sized) { // it has told @shapes
+      sized.replaceAllUsesWith(sized.getInput());
+      sized.erase();
+    });
     formMain(entries[0]);
   }
 

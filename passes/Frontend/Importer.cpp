@@ -44,7 +44,7 @@ FailureOr<OwningOpRef<ModuleOp>> Importer::run() {
     return failure();
   b.setInsertionPointToEnd(&function.front());
   countReaders();
-  if (failed(readInitializers()) || failed(addInputs()))
+  if (failed(readInitializers(model->graph())) || failed(addInputs()))
     return failure();
   for (const onnx::NodeProto &node : model->graph().node())
     if (failed(importNode(node)))
@@ -119,6 +119,9 @@ void Importer::countReaders() {
   std::function<void(const onnx::GraphProto &)> count =
       [&](const onnx::GraphProto &graph) {
         for (const onnx::NodeProto &node : graph.node()) {
+          for (const onnx::AttributeProto &attribute : node.attribute())
+            if (attribute.has_g())
+              count(attribute.g());
           for (int input = 0; input < node.input_size(); ++input) {
             Readers &reader = readers[node.input(input)];
             ++(node.op_type() == "DequantizeLinear" && input == 0
@@ -132,19 +135,18 @@ void Importer::countReaders() {
   count(model->graph());
 }
 
-LogicalResult Importer::readInitializers() {
-  if (model->graph().sparse_initializer_size() > 0)
-    return error() << "the model has "
-                   << model->graph().sparse_initializer_size()
+LogicalResult Importer::readInitializers(const onnx::GraphProto &graph) {
+  if (graph.sparse_initializer_size() > 0)
+    return error() << "the model has " << graph.sparse_initializer_size()
                    << " sparse initializers, which are not supported: export "
                       "it with dense ones";
-  for (const onnx::TensorProto &proto : model->graph().initializer()) {
+  for (const onnx::TensorProto &proto : graph.initializer()) {
     if (!isRead(proto.name()))
       continue;
     llvm::Expected<TensorView> view = model->tensor(proto);
     if (!view)
       return error() << llvm::toString(view.takeError());
-    OnnxValue &value = values[proto.name()];
+    OnnxValue &value = values[proto.name()] = {};
     value.type = view->type;
     value.sizes = sizes.constants(view->dims);
     value.constant = std::make_shared<const TensorView>(std::move(*view));
@@ -326,6 +328,30 @@ LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
   return success();
 }
 
+FailureOr<SmallVector<OnnxValue>>
+Importer::importSubgraph(const onnx::GraphProto &graph,
+                         ArrayRef<OnnxValue> inputs) {
+  // What a branch or a body brings into IR does not dominate what follows.
+  llvm::StringMap<OnnxValue> outside = values;
+  Location loc = b.getLoc();
+  std::string subject = tensors.subject;
+  assert(int(inputs.size()) == graph.input_size() && "checked by the caller");
+  for (auto [input, value] : llvm::zip_equal(graph.input(), inputs))
+    values[input.name()] = value;
+  if (failed(readInitializers(graph)))
+    return failure();
+  for (const onnx::NodeProto &node : graph.node())
+    if (failed(importNode(node)))
+      return failure();
+  SmallVector<OnnxValue> outputs;
+  for (const onnx::ValueInfoProto &output : graph.output())
+    outputs.push_back(values[output.name()]);
+  values = std::move(outside);
+  b.setLoc(loc);
+  tensors.subject = subject;
+  return outputs;
+}
+
 Value Importer::materialize(OnnxValue &value) {
   if (!value.tensor)
     value.tensor = value.constant ? constants.tensor(*value.constant)
@@ -370,7 +396,14 @@ LogicalResult Importer::addOutputs() {
           dims.back() < 0 && int(tensor.sizes.size()) == shape.dim_size();
       names.push_back(hasName ? shape.dim(index).dim_param() : "");
     }
-    results.push_back(tensor.value);
+    SmallVector<Value> dynamic;
+    for (auto [dim, size] : llvm::enumerate(tensor.sizes))
+      if (tensor.type().isDynamicDim(dim))
+        dynamic.push_back(sizes.value(size));
+    results.push_back(dynamic.empty()
+                          ? tensor.value
+                          : SizedOp::create(b, tensor.value.getType(),
+                                            tensor.value, dynamic));
     signatures.push_back(signature(output.name(), value.type, dims, names));
   }
   func::ReturnOp::create(b, results);

@@ -31,6 +31,11 @@ public:
   bool isRead(llvm::StringRef name) const { return readers.count(name) != 0; }
   /// The tensor in IR, brought there if necessary; see OnnxValue::tensor.
   mlir::Value materialize(OnnxValue &value);
+  /// Imports a graph inside of a node where the builder stands. Its names are
+  /// forgotten behind it; it sees those around it. Returns its outputs.
+  mlir::FailureOr<llvm::SmallVector<OnnxValue>>
+  importSubgraph(const onnx::GraphProto &graph,
+                 llvm::ArrayRef<OnnxValue> inputs);
   /// Integers known to the importer as a tensor.
   mlir::Value materializeElements(const OnnxValue &value);
 
@@ -53,7 +58,7 @@ private:
   mlir::LogicalResult checkOperators();
   mlir::LogicalResult checkOptions();
   void countReaders();
-  mlir::LogicalResult readInitializers();
+  mlir::LogicalResult readInitializers(const onnx::GraphProto &graph);
   mlir::LogicalResult addInputs();
   mlir::FailureOr<llvm::SmallVector<int64_t>>
   inputShape(const onnx::ValueInfoProto &input,

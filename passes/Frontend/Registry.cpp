@@ -16,8 +16,8 @@ const OperatorRow *mezzo::findOperator(StringRef domain, StringRef name,
           productOperators(), matMulNBitsOperators(), quantizationOperators(),
           normalizationOperators(), movementOperators(), indexingOperators(),
           castOperators(), shapeOperators(), convolutionOperators(),
-          poolOperators(), resizeOperators(),
-          recurrentOperators()})
+          poolOperators(), resizeOperators(), recurrentOperators(),
+          controlFlowOperators()})
       for (const OperatorRow &row : family)
         map[(row.domain + "::" + row.name).str()].push_back(&row);
     return map;

@@ -757,3 +757,59 @@ func.func @zeros_without_sums(%q: tensor<2x4xi8>, %s: tensor<2xf32>, %z: tensor<
     rows = 2 : i64, columns = 4 : i64, group = 4 : i64} : (tensor<2x4xi8>, tensor<2xf32>, tensor<2xi32>, tensor<512xi8>) -> tensor<2x2xf32>
   return
 }
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// Windows
+//===------------------------------------------------------------------------===//
+
+func.func @dense_sizes(%x: tensor<8x4x64xf32>, %w: tensor<1x63x48xf32>) {
+  // expected-error @below {{the sizes do not follow}}
+  %0 = mezzo.dense_matmul %x, %w : (tensor<8x4x64xf32>, tensor<1x63x48xf32>) -> tensor<8x4x48xf32>
+  return
+}
+
+// -----
+
+func.func @conv_stride(%x: tensor<1x8x8xf32>, %w: tensor<16x24xf32>, %y: tensor<1x16x8xf32>, %c: index) {
+  // expected-error @below {{has a stride or dilation of 0: at least 1 is needed}}
+  %0 = mezzo.conv %x, %w kernel(%c) pads(%c) init(%y) strides = [0] dilations = [1] groups = 1
+    : (tensor<1x8x8xf32>, tensor<16x24xf32>, index, index, tensor<1x16x8xf32>) -> tensor<1x16x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_pads(%x: tensor<1x8x8xf32>, %w: tensor<16x24xf32>, %y: tensor<1x16x8xf32>, %c: index) {
+  // expected-error @below {{has 2 pads for 1 spatial dimensions}}
+  %0 = mezzo.conv %x, %w kernel(%c) pads(%c, %c) init(%y) strides = [1] dilations = [1] groups = 1
+    : (tensor<1x8x8xf32>, tensor<16x24xf32>, index, index, index, tensor<1x16x8xf32>) -> tensor<1x16x8xf32>
+  return
+}
+
+// -----
+
+func.func @pool_margins(%x: tensor<1x8x8xf32>, %y: tensor<1x8x8xf32>, %c: index) {
+  // expected-error @below {{has 1 margins, but 0 are needed}}
+  %0 = mezzo.pool max %x kernel(%c) pads(%c) margins(%c) init(%y) strides = [1] dilations = [1]
+    : (tensor<1x8x8xf32>, index, index, index, tensor<1x8x8xf32>) -> tensor<1x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @pool_places(%x: tensor<1x8x8xf32>, %y: tensor<1x8x8xf32>, %c: index) {
+  // expected-error @below {{argmax gives i64, other kinds the type that they read}}
+  %0 = mezzo.pool argmax %x kernel(%c) pads(%c) margins() init(%y) strides = [1] dilations = [1]
+    : (tensor<1x8x8xf32>, index, index, tensor<1x8x8xf32>) -> tensor<1x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @sized(%x: tensor<?x?xf32>, %n: index) {
+  // expected-error @below {{has 1 sizes for 'tensor<?x?xf32>': 2 are needed}}
+  %0 = mezzo.sized %x[%n] : tensor<?x?xf32>
+  return
+}

@@ -248,3 +248,35 @@ func.func @coded_product(%x: tensor<?x4xf32>, %q: tensor<?x4xi8>, %s: tensor<?xf
     : (tensor<?x4xi8>) -> (tensor<?x64xi8>, tensor<?x1xi32>, tensor<?x1xi32>)
   return %d, %0, %1, %2, %c : tensor<?x4x!mezzo.q<uint8>>, tensor<?x3xf32>, tensor<?x3xi32>, tensor<?x3xf32>, tensor<?x64xi8>
 }
+
+//===------------------------------------------------------------------------===//
+// Windows
+//===------------------------------------------------------------------------===//
+
+// CHECK-LABEL: func @dense
+// CHECK: mezzo.dense_matmul
+func.func @dense(%x: tensor<8x?x64xf32>, %w: tensor<1x64x48xf32>) -> tensor<8x?x48xf32> {
+  %0 = mezzo.dense_matmul %x, %w : (tensor<8x?x64xf32>, tensor<1x64x48xf32>) -> tensor<8x?x48xf32>
+  return %0 : tensor<8x?x48xf32>
+}
+
+// CHECK-LABEL: func @windows
+// CHECK: mezzo.conv %{{.*}}, %{{.*}} bias(%{{.*}}) kernel(%{{.*}}, %{{.*}}) pads(%{{.*}}, %{{.*}}) init(%{{.*}}) strides = [1, 1] dilations = [1, 1] groups = 1
+// CHECK: mezzo.pool average %{{.*}} kernel(%{{.*}}, %{{.*}}) pads(%{{.*}}, %{{.*}}) margins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) init(%{{.*}}) strides = [2, 2] dilations = [1, 1]
+// CHECK: mezzo.sized %{{.*}}[%{{.*}}] : tensor<?x16x4x4xf32>
+func.func @windows(%x: tensor<?x8x8x8xf32>, %w: tensor<16x72xf32>, %b: tensor<16xf32>, %y: tensor<?x16x8x8xf32>,
+                   %z: tensor<?x16x4x4xf32>, %n: index) -> tensor<?x16x4x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %0 = mezzo.conv %x, %w bias(%b) kernel(%c3, %c3) pads(%c1, %c1) init(%y) strides = [1, 1] dilations = [1, 1] groups = 1
+    : (tensor<?x8x8x8xf32>, tensor<16x72xf32>, tensor<16xf32>, index, index, index, index, tensor<?x16x8x8xf32>)
+    -> tensor<?x16x8x8xf32>
+  %1 = mezzo.pool average %0 kernel(%c2, %c2) pads(%c0, %c0) margins(%c0, %c0, %c0, %c0) init(%z) strides = [2, 2]
+    dilations = [1, 1]
+    : (tensor<?x16x8x8xf32>, index, index, index, index, index, index, index, index, tensor<?x16x4x4xf32>)
+    -> tensor<?x16x4x4xf32>
+  %2 = mezzo.sized %1[%n] : tensor<?x16x4x4xf32>
+  return %2 : tensor<?x16x4x4xf32>
+}
