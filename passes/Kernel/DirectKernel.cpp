@@ -20,8 +20,7 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-
-#include <numeric>
+#include "llvm/ADT/Sequence.h"
 
 using namespace mlir;
 using namespace mezzo;
@@ -84,34 +83,32 @@ void DirectWriter::prefetch(Value base, int64_t begin, int64_t end) {
                                /*isDataCache=*/true);
 }
 
-/// All row groups of all sets in one tile if there are registers for their sums
-/// and for what decoding needs beside them; else those of each set, and if
-/// these are too many still, some of them at a time.
+/// All sets in one tile if there are registers for their sums, and for what
+/// decoding needs beside them; else as many sets as make four chains of
+/// additions. If one set is too much, some of its row groups.
 SmallVector<DirectWriter::Tile> DirectWriter::tiles() const {
-  unsigned rowGroups = facts.rowGroups();
-  // In lanes of 32 bits, since row groups of indices are of 16 or 32 rows.
+  // In weight rows, since row groups of indices have more than eight.
   int64_t room =
       8 * facts.tileSums / (kernel.strategy.needsContext(facts) ? 2 : 1);
   int64_t rowsOfSet = sets[0].size() * facts.panel.rowsPerPanel;
-  Tile whole;
-  whole.rowGroups.resize(rowGroups);
-  std::iota(whole.rowGroups.begin(), whole.rowGroups.end(), 0);
-  whole.sets.resize(sets.size());
-  std::iota(whole.sets.begin(), whole.sets.end(), 0);
-  if (rowsOfSet * int64_t(sets.size()) <= room)
-    return {whole};
-  unsigned parts = 1;
+  unsigned rowGroups = facts.rowGroups(), parts = 1;
+  int64_t fourChains = 4 * sets[0].size() * facts.panel.rowsPerGroup;
+  unsigned setsOfTile = rowsOfSet * int64_t(sets.size()) <= room
+                            ? sets.size()
+                            : std::max<int64_t>(1, fourChains / rowsOfSet);
   if (!facts.panel.holdsIndices())
     while (rowsOfSet > room * parts && rowGroups % (2 * parts) == 0)
       parts *= 2;
   SmallVector<Tile> tiles;
-  for (unsigned set : whole.sets)
-    for (unsigned part = 0; part < parts; ++part)
-      tiles.push_back(
-          {{set},
-           SmallVector<unsigned>(
-               ArrayRef(whole.rowGroups)
-                   .slice(part * rowGroups / parts, rowGroups / parts))});
+  for (unsigned first = 0; first < sets.size(); first += setsOfTile)
+    for (unsigned part = 0; part < parts; ++part) {
+      Tile &tile = tiles.emplace_back();
+      unsigned end = std::min<unsigned>(first + setsOfTile, sets.size());
+      llvm::append_range(tile.sets, llvm::seq(first, end));
+      unsigned perPart = rowGroups / parts;
+      llvm::append_range(tile.rowGroups,
+                         llvm::seq(part * perPart, (part + 1) * perPart));
+    }
   return tiles;
 }
 

@@ -15,7 +15,8 @@ static bool isDecoding(const llvm::Instruction &instruction) {
       !instruction.getType()->isFloatingPointTy())
     return false;
   if (auto *binary = llvm::dyn_cast<llvm::BinaryOperator>(&instruction))
-    return binary->isBitwiseLogicOp() || binary->isShift();
+    return binary->isBitwiseLogicOp() || binary->isShift() ||
+           binary->getOpcode() == llvm::Instruction::FSub;
   if (auto *load = llvm::dyn_cast<llvm::LoadInst>(&instruction))
     return load->isSimple();
   return llvm::isa<llvm::InsertElementInst, llvm::ShuffleVectorInst,

@@ -75,6 +75,7 @@ Target level3() {
   target.vectorRegisters = 16;
   target.hasFma = true;
   target.pairsWorthAdding = 2;
+  target.sinksDecoding = true;
   target.populateTileSpellings = x86::populateAvx2Spellings;
   target.initializeBackend = initializeBackend;
   target.intrinsicFeature = intrinsicFeature;
