@@ -1,5 +1,6 @@
 //===- Elementwise.cpp - arithmetic, element by element -------------------===//
 
+#include "passes/Frontend/ConstantCodes.h"
 #include "passes/Frontend/Pointwise.h"
 #include "passes/Frontend/Registry.h"
 #include "passes/Frontend/Types.h"
@@ -132,6 +133,8 @@ LogicalResult importReciprocal(Node &node) {
 }
 
 LogicalResult importClip(Node &node) {
+  if (narrowCodes(node))
+    return success();
   SmallVector<SizedTensor> operands{node.numbers(0)};
   for (unsigned input : {1u, 2u}) {
     if (!node.has(input))

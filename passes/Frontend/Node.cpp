@@ -110,9 +110,9 @@ SizedTensor Node::codes(unsigned input) {
   if (!value.tensor && value.constant)
     return {constants.codes(*value.constant), value.sizes};
   SizedTensor tensor = held(input);
-  Type wanted = codeType(b.getContext(), value.type);
-  if (tensor.elementType() == wanted)
+  if (isa<QType>(tensor.elementType())) // perhaps of a narrower format
     return tensor;
+  Type wanted = codeType(b.getContext(), value.type);
   Value cast =
       UnrealizedConversionCastOp::create(
           b, TypeRange{tensor.type().clone(wanted)}, ValueRange{tensor.value})

@@ -1,5 +1,6 @@
 //===- Quantization.cpp - QuantizeLinear and DequantizeLinear -------------===//
 
+#include "passes/Frontend/ConstantCodes.h"
 #include "passes/Frontend/Registry.h"
 #include "passes/Frontend/Types.h"
 
@@ -61,6 +62,8 @@ LogicalResult importQuantize(Node &node) {
     return node.error()
            << "it quantizes to " << name(type)
            << ", which is not supported: use an integer of 2 to 16 bits";
+  if (foldQuantize(node, type))
+    return success();
   FailureOr<Granularity> g = readGranularity(node, type);
   if (failed(g))
     return failure();

@@ -18,6 +18,8 @@ const OperatorRow *mezzo::findOperator(StringRef domain, StringRef name,
           castOperators(), shapeOperators(), convolutionOperators(),
           poolOperators(), resizeOperators(), recurrentOperators(),
           controlFlowOperators()})
+          castOperators(), shapeOperators(), integerProductOperators(),
+          linearCodeOperators()})
       for (const OperatorRow &row : family)
         map[(row.domain + "::" + row.name).str()].push_back(&row);
     return map;

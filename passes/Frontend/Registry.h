@@ -32,6 +32,8 @@ llvm::ArrayRef<OperatorRow> comparisonOperators();
 llvm::ArrayRef<OperatorRow> productOperators();
 llvm::ArrayRef<OperatorRow> matMulNBitsOperators();
 llvm::ArrayRef<OperatorRow> quantizationOperators();
+llvm::ArrayRef<OperatorRow> integerProductOperators();
+llvm::ArrayRef<OperatorRow> linearCodeOperators();
 llvm::ArrayRef<OperatorRow> normalizationOperators();
 llvm::ArrayRef<OperatorRow> movementOperators();
 llvm::ArrayRef<OperatorRow> indexingOperators();

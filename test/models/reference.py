@@ -68,6 +68,10 @@ class Reference:
         return {output.name: values_of(values[output.name]) for output in self.graph.output}
 
     def product(self, x, w):
+        if not isinstance(w, scalar.Matrix):  # one group with scale 1, in any mode
+            rows = x.reshape(-1, x.shape[-1])
+            ones = np.ones((w.shape[0], 1), F)
+            return scalar.product(rows, Matrix(w, ones, None, w.shape[1]), "float").reshape(*x.shape[:-1], -1)
         """Mode `int` reads the codes of activations where the model has them, with one scale for all."""
         if isinstance(x, Dequantized) and self.mode == "int" and x.scales.size == 1:
             zero = 0 if x.zeros is None else x.zeros.reshape(())
@@ -171,10 +175,10 @@ class Reference:
         return linear(np.concatenate(numbers, axis=attributes["axis"]), scale, zero)
 
     def MatMul(self, attributes, a, b):
-        return self.product(a, b.rows(transposed=False))
+        return self.product(a, right_operand(b, transposed=False))
 
     def Gemm(self, attributes, a, b, c=None):
-        y = self.product(a, b.rows(transposed=bool(attributes.get("transB", 0))))
+        y = self.product(a, right_operand(b, transposed=bool(attributes.get("transB", 0))))
         return y if c is None else y + values_of(c)
 
     def RMSNormalization(self, attributes, x, scale):
@@ -221,6 +225,13 @@ def unpack(streams, bits, count):
 
 def values_of(x):
     return x.values() if isinstance(x, Dequantized) else x
+
+
+def right_operand(b, transposed):
+    """W[N, K]: quantized, or numbers."""
+    if isinstance(b, Dequantized):
+        return b.rows(transposed)
+    return b if transposed else np.ascontiguousarray(b.T)
 
 
 def saturated(rounded, zero):

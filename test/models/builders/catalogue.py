@@ -2,8 +2,9 @@
 
 from functools import partial
 
+from . import integer
 from .qdq import moved_codes, shared_codes, static_activations, weight_only
-from .small import embedding, reserved_names, scalar_arithmetic, static_product
+from .small import embedding, perceptron, reserved_names, scalar_arithmetic, static_product
 from .transformer import attention_projections, feed_forward
 
 ZEROS = {"none": "", "packed": "-zp", "float": "-fzp"}
@@ -46,10 +47,30 @@ def _make():
     catalogue["static-activations"] = partial(static_activations, 7200)
     catalogue["shared-codes"] = partial(shared_codes, 7250)
     catalogue["moved-codes"] = partial(moved_codes, 7260)
+    for dtype in ("int8", "uint8"):
+        for per_channel in (False, True):
+            label = f"{dtype}-{'channel' if per_channel else 'tensor'}"
+            catalogue[f"dynamic-{label}"] = partial(integer.dynamic, 7800 + len(catalogue), dtype, per_channel)
+            for a_type in ("int8", "uint8"):
+                catalogue[f"qlinear-{a_type}-{label}"] = partial(
+                    integer.qlinear, 7800 + len(catalogue), a_type, dtype, per_channel
+                )
+    catalogue["fused-dynamic"] = partial(integer.fused_dynamic, 7901)
+    catalogue["qlinear-run-time"] = partial(integer.qlinear_weights_at_run_time, 7902)
+    catalogue["qlinear-functions"] = partial(integer.qlinear_functions, 7903)
+    catalogue["row-zeros"] = partial(integer.row_zeros, 7904)
+    catalogue["qgemm-codes"] = partial(integer.qgemm, 7905, False)
+    catalogue["qgemm-numbers"] = partial(integer.qgemm, 7906, True)
+    for a_type in ("int8", "uint8"):
+        for transposed in (False, True):
+            name = f"qdq-{a_type}-{'gemm' if transposed else 'matmul'}"
+            catalogue[name] = partial(integer.quantize_dequantize, 7907, a_type, "int8", transposed)
+    catalogue["narrowed"] = partial(integer.narrowed, 7911)
     catalogue["embedding"] = partial(embedding, 7300)
     catalogue["reserved-names"] = partial(reserved_names, 7350)
     catalogue["static-product"] = partial(static_product, 7400)
     catalogue["other-static-product"] = partial(static_product, 7500, rows=3, width=32, columns=40)
+    catalogue["float-perceptron"] = partial(perceptron, 5)
     catalogue["scalar-arithmetic"] = partial(scalar_arithmetic, 7600)
     return catalogue
 

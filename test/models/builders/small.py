@@ -67,3 +67,22 @@ def cube(seed):
     corner = g.op("Slice", g.op("Softmax", product, name="softmax"), zeros, ones, name="corner")
     g.output(g.op("Reshape", corner, g.constant(np.array([1], np.int64), "one"), name="y"), [1])
     return g
+
+
+def perceptron(seed, opset=21, width=96, hidden=64, classes=10, alpha=1.0):
+    """Floats to be quantized: MatMul, Add, Relu, two MatMul of one input, and a Gemm."""
+    g = Graph("perceptron", seed, opset=opset)
+    x = g.input("x", g.heavy_tailed(7, width), ["rows", width])
+
+    def weight(name, *shape):
+        values = g.random.standard_normal(shape) / np.sqrt(shape[0])
+        return g.constant(values.astype(np.float32), name)
+
+    first = g.op("Add", g.op("MatMul", x, weight("w1", width, hidden), name="p1"), weight("b1", hidden), name="s1")
+    inner = g.op("Relu", first, name="hidden")
+    second = g.op("MatMul", inner, weight("w2", hidden, hidden), name="p2")
+    third = g.op("MatMul", inner, weight("w3", hidden, hidden), name="p3")
+    total = g.op("Add", second, third, name="total")
+    y = g.op("Gemm", total, weight("w4", classes, hidden), weight("b4", classes), name="y", transB=1, alpha=alpha)
+    g.output(y, ["rows", classes])
+    return g
