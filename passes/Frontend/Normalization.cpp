@@ -73,15 +73,21 @@ FailureOr<Value> perColumn(Node &node, unsigned input, const Rows &rows) {
   return node.tensors.reshape(vector, {rows.matrix.sizes[1]}).value;
 }
 
-LogicalResult importLayerNorm(Node &node) {
-  SizedTensor x = node.f32(0);
-  FailureOr<int64_t> axis = node.axis(node.integer("axis", -1), x.rank());
+/// Inputs that scale and shift a norm.
+struct NormInputs {
+  unsigned scale, bias;
+};
+
+LogicalResult importLayerNorm(Node &node, SizedTensor x, NormInputs inputs,
+                              int64_t axisAttribute) {
+  FailureOr<int64_t> axis = node.axis(axisAttribute, x.rank());
   if (failed(checkFloat(node)) || failed(axis))
     return failure();
   Rows rows = toRows(node, x, *axis);
-  FailureOr<Value> scale = perColumn(node, 1, rows);
-  FailureOr<Value> bias =
-      node.has(2) ? perColumn(node, 2, rows) : FailureOr<Value>(Value());
+  FailureOr<Value> scale = perColumn(node, inputs.scale, rows);
+  FailureOr<Value> bias = node.has(inputs.bias)
+                              ? perColumn(node, inputs.bias, rows)
+                              : FailureOr<Value>(Value());
   if (failed(scale) || failed(bias))
     return failure();
   return finish(node,
@@ -89,6 +95,10 @@ LogicalResult importLayerNorm(Node &node) {
                     node.b, rows.matrix.type(), rows.matrix.value, *scale,
                     *bias, node.b.getF32FloatAttr(node.real("epsilon", 1e-5f))),
                 rows);
+}
+
+LogicalResult importLayerNormOfInput(Node &node) {
+  return importLayerNorm(node, node.f32(0), {1, 2}, node.integer("axis", -1));
 }
 
 LogicalResult importRmsNorm(Node &node, SizedTensor x, unsigned scaleInput,
@@ -111,13 +121,13 @@ LogicalResult importRms(Node &node) {
   return importRmsNorm(node, node.f32(0), 1, node.integer("axis", -1));
 }
 
-/// s = input + skip (+ bias); output 0 is norm(s), output 3 is s.
-LogicalResult importSkipRms(Node &node) {
+/// s = input + skip (+ bias), which is output 3; output 0 is a norm of it.
+FailureOr<SizedTensor> importSkip(Node &node, unsigned biasInput) {
   if (failed(checkFloat(node)))
     return failure();
   SmallVector<SizedTensor> terms{node.f32(0), node.f32(1)};
-  if (node.has(3))
-    terms.push_back(node.f32(3));
+  if (node.has(biasInput))
+    terms.push_back(node.f32(biasInput));
   auto shapes = llvm::map_to_vector(
       terms, [](const SizedTensor &term) { return term.sizes; });
   std::optional<Sizes> common = node.tensors.broadcastSizes(shapes);
@@ -136,7 +146,21 @@ LogicalResult importSkipRms(Node &node) {
                              sum, irType(node.b.getContext(), node.type(0))),
                          node.type(0), 3)))
     return failure();
-  return importRmsNorm(node, sum, 2, -1);
+  return sum;
+}
+
+/// Inputs: input, skip, scale, bias of the sum.
+LogicalResult importSkipRms(Node &node) {
+  FailureOr<SizedTensor> sum = importSkip(node, 3);
+  return failed(sum) ? failure() : importRmsNorm(node, *sum, 2, -1);
+}
+
+/// Inputs: input, skip, scale, bias of the norm, bias of the sum.
+LogicalResult importSkipLayerNorm(Node &node) {
+  FailureOr<SizedTensor> sum = importSkip(node, 4);
+  if (failed(sum))
+    return failure();
+  return importLayerNorm(node, *sum, {2, 3}, node.integer("axis", -1));
 }
 
 } // namespace
@@ -144,12 +168,13 @@ LogicalResult importSkipRms(Node &node) {
 ArrayRef<OperatorRow> mezzo::normalizationOperators() {
   static const OperatorRow rows[] = {
       {OnnxDomain, "Softmax", 1, 1, 1, importSoftmax},
-      {OnnxDomain, "LayerNormalization", 1, 2, 3, importLayerNorm},
+      {OnnxDomain, "LayerNormalization", 1, 2, 3, importLayerNormOfInput},
       {OnnxDomain, "RMSNormalization", 23, 2, 2, importRms},
       {OnnxDomain, "SimplifiedLayerNormalization", 1, 2, 2, importRms},
       {MicrosoftDomain, "SimplifiedLayerNormalization", 1, 2, 2, importRms},
       {MicrosoftDomain, "SkipSimplifiedLayerNormalization", 1, 3, 4,
        importSkipRms},
+      {MicrosoftDomain, "SkipLayerNormalization", 1, 3, 5, importSkipLayerNorm},
   };
   return rows;
 }

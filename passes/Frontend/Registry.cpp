@@ -19,7 +19,8 @@ const OperatorRow *mezzo::findOperator(StringRef domain, StringRef name,
           poolOperators(), resizeOperators(), recurrentOperators(),
           controlFlowOperators()})
           castOperators(), shapeOperators(), integerProductOperators(),
-          linearCodeOperators()})
+          linearCodeOperators(), weightOnlyOperators(), rotaryOperators(),
+          attentionOperators(), groupQueryAttentionOperators()})
       for (const OperatorRow &row : family)
         map[(row.domain + "::" + row.name).str()].push_back(&row);
     return map;
