@@ -13,6 +13,7 @@ static constexpr OpsetDomain domains[] = {
     {"com.microsoft", 1, "contributed operators of ONNX Runtime"},
     {"qonnx.custom_op.general", 2, "Quant, BipolarQuant, Trunc of QONNX"},
     {"onnx.brevitas", 2, "the same under the name that Brevitas writes"},
+    {"finn.custom_op.general", 2, "the same under the name of old files"},
 };
 
 llvm::ArrayRef<OpsetDomain> mezzo::knownDomains() { return domains; }

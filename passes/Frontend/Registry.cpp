@@ -19,8 +19,9 @@ const OperatorRow *mezzo::findOperator(StringRef domain, StringRef name,
           poolOperators(), resizeOperators(), recurrentOperators(),
           controlFlowOperators()})
           castOperators(), shapeOperators(), integerProductOperators(),
-          linearCodeOperators(), weightOnlyOperators(), rotaryOperators(),
-          attentionOperators(), groupQueryAttentionOperators()})
+          linearCodeOperators(), weightOnlyOperators(), qonnxOperators(),
+          rotaryOperators(), attentionOperators(),
+          groupQueryAttentionOperators()})
       for (const OperatorRow &row : family)
         map[(row.domain + "::" + row.name).str()].push_back(&row);
     return map;

@@ -34,6 +34,7 @@ llvm::ArrayRef<OperatorRow> matMulNBitsOperators();
 llvm::ArrayRef<OperatorRow> quantizationOperators();
 llvm::ArrayRef<OperatorRow> integerProductOperators();
 llvm::ArrayRef<OperatorRow> linearCodeOperators();
+llvm::ArrayRef<OperatorRow> qonnxOperators();
 llvm::ArrayRef<OperatorRow> weightOnlyOperators();
 llvm::ArrayRef<OperatorRow> rotaryOperators();
 llvm::ArrayRef<OperatorRow> attentionOperators();
