@@ -17,8 +17,7 @@ const OperatorRow *mezzo::findOperator(StringRef domain, StringRef name,
           normalizationOperators(), movementOperators(), indexingOperators(),
           castOperators(), shapeOperators(), convolutionOperators(),
           poolOperators(), resizeOperators(), recurrentOperators(),
-          controlFlowOperators()})
-          castOperators(), shapeOperators(), integerProductOperators(),
+          controlFlowOperators(), integerProductOperators(),
           linearCodeOperators(), weightOnlyOperators(), qonnxOperators(),
           rotaryOperators(), attentionOperators(),
           groupQueryAttentionOperators()})

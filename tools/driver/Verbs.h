@@ -1,4 +1,4 @@
-//===- Verbs.h - `mezzo compile | run | bench | inspect | explain` --------===//
+//===- Verbs.h - `mezzo compile | run | bench | ...` ----------------------===//
 //
 // One file per verb. A verb declares its flags as options of its own
 // subcommand, so `mezzo VERB --help` shows them and nothing else.
@@ -29,6 +29,7 @@ Verb runVerb();
 Verb benchVerb();
 Verb inspectVerb();
 Verb explainVerb();
+Verb quantizeVerb();
 
 /// Parses the command line and runs the verb.
 int runTool(int argc, char **argv);
