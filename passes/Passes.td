@@ -172,7 +172,7 @@ def FormEntry : Pass<"mezzo-form-entry", "::mlir::ModuleOp"> {
 def PlanArena : Pass<"mezzo-plan-arena", "::mlir::ModuleOp"> {
   let summary = "put every buffer into the context's arena";
   let description = [{
-    Buffers of static size in the body of `@main` get an offset each, chosen so that buffers that live at the same time do
+    Buffers of static size in `@main` get an offset each, chosen so that buffers that live at the same time do
     not overlap (first fit in order of size; `PlanArena.cpp` draws it). The others are bumped at run time (`mezzo.alloc`).
     Nothing else allocates. The module's attribute `mezzo.arena_bytes` is the size of the static part.
 
@@ -202,6 +202,20 @@ def LowerCopies : Pass<"mezzo-lower-copies", "::mlir::ModuleOp"> {
 //===------------------------------------------------------------------------===//
 // Lower
 //===------------------------------------------------------------------------===//
+
+def VectorizeElementwise : Pass<"mezzo-vectorize-elementwise", "::mlir::ModuleOp"> {
+  let summary = "compute elements many at a time";
+  let description = [{
+    A `linalg.generic` on buffers that computes each element by itself becomes loops, the innermost one over vectors of 16
+    neighbours (8 where there are elementary functions), and then what is left one by one. Trailing dimensions that all
+    operands go through in step are one loop. Results are the same bits.
+
+    Left to the loops of upstream: reductions, operands whose neighbours do not lie side by side, flags, bodies that read
+    other memory, check something or ask for their indices.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"];
+}
 
 def ExpandMath : Pass<"mezzo-expand-math", "::mlir::ModuleOp"> {
   let summary = "replace elementary functions by the programs of lib/Math";

@@ -57,6 +57,8 @@ void mezzo::buildBufferizePipeline(OpPassManager &manager,
   manager.addPass(bufferization::createOneShotBufferizePass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  manager.addNestedPass<func::FuncOp>(
+      bufferization::createBufferLoopHoistingPass());
   manager.addPass(createPlanArena());
   manager.addPass(createLowerReshapes());
   manager.addPass(createLowerCopies());
@@ -64,6 +66,7 @@ void mezzo::buildBufferizePipeline(OpPassManager &manager,
 
 void mezzo::buildLowerPipeline(OpPassManager &manager,
                                const PipelineOptions &options) {
+  manager.addPass(createVectorizeElementwise());
   manager.addPass(createConvertLinalgToLoopsPass());
   manager.addPass(createExpandMath());
   LowerTileOptions tile;

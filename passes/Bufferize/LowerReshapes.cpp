@@ -17,9 +17,11 @@ namespace {
 
 /// Row-major strides of these sizes.
 SmallVector<OpFoldResult> denseStrides(OpBuilder &builder, Location loc,
-                                       ArrayRef<OpFoldResult> sizes) {
+                                       ArrayRef<OpFoldResult> sizes,
+                                       OpFoldResult stride = {}) {
   SmallVector<OpFoldResult> strides(sizes.size());
-  OpFoldResult stride = builder.getIndexAttr(1);
+  if (!stride)
+    stride = builder.getIndexAttr(1);
   for (size_t dim = sizes.size(); dim-- > 0;) {
     strides[dim] = stride;
     std::optional<int64_t> known = getConstantIntValue(stride),
@@ -41,21 +43,44 @@ SmallVector<OpFoldResult> denseStrides(OpBuilder &builder, Location loc,
 //   memref.reinterpret_cast %m to offset: 0, sizes: [%b, %s, 64], strides: [..]
 //
 // Upstream's expansion takes one open size per group of dimensions; batch and
-// sequence are two.
+// sequence are two. Of a buffer with gaps, the strides and the offset are read.
 struct LowerExpandShape : OpRewritePattern<memref::ExpandShapeOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(memref::ExpandShapeOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getSrcType().getLayout().isIdentity() ||
-        !op.getResultType().getLayout().isIdentity())
-      return rewriter.notifyMatchFailure(op, "the buffer is not dense");
+    Location loc = op.getLoc();
     SmallVector<OpFoldResult> sizes = op.getMixedOutputShape();
-    SmallVector<OpFoldResult> strides =
-        denseStrides(rewriter, op.getLoc(), sizes);
-    // The result type is dense, so its static strides are these.
+    if (op.getSrcType().getLayout().isIdentity() &&
+        op.getResultType().getLayout().isIdentity()) {
+      // The result type is dense, so its static strides are these.
+      rewriter.replaceOpWithNewOp<memref::ReinterpretCastOp>(
+          op, op.getResultType(), op.getSrc(), rewriter.getIndexAttr(0), sizes,
+          denseStrides(rewriter, loc, sizes));
+      return success();
+    }
+    bool severalOpen = llvm::any_of(
+        op.getReassociationIndices(), [&](const ReassociationIndices &group) {
+          return llvm::count_if(group, [&](int64_t dim) {
+                   return !getConstantIntValue(sizes[dim]);
+                 }) > 1;
+        });
+    if (!severalOpen)
+      return rewriter.notifyMatchFailure(op, "upstream does that");
+    auto source =
+        memref::ExtractStridedMetadataOp::create(rewriter, loc, op.getSrc());
+    SmallVector<OpFoldResult> sourceStrides =
+        source.getConstifiedMixedStrides();
+    SmallVector<OpFoldResult> strides;
+    for (auto [group, stride] :
+         llvm::zip_equal(op.getReassociationIndices(), sourceStrides)) {
+      SmallVector<OpFoldResult> ofGroup;
+      for (int64_t dim : group)
+        ofGroup.push_back(sizes[dim]);
+      llvm::append_range(strides, denseStrides(rewriter, loc, ofGroup, stride));
+    }
     rewriter.replaceOpWithNewOp<memref::ReinterpretCastOp>(
-        op, op.getResultType(), op.getSrc(), rewriter.getIndexAttr(0), sizes,
-        strides);
+        op, op.getResultType(), source.getBaseBuffer(),
+        source.getConstifiedMixedOffset(), sizes, strides);
     return success();
   }
 };

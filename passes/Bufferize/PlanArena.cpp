@@ -15,6 +15,9 @@
 //                     [second]    alive together with the first: behind it
 //            [third]              born when the first is dead: in its place
 //
+// A buffer inside of a loop or a branch lives as long as the whole of it: no
+// round reads what another one has left there, or the loop would carry it.
+//
 // Sizes that depend on the input are bumped at run time.
 //
 //===----------------------------------------------------------------------===//
@@ -27,8 +30,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace mezzo {
 #define GEN_PASS_DEF_PLANARENA
@@ -49,17 +53,47 @@ struct Buffer {
   int64_t offset = 0;
 };
 
-/// The last position in `body` at which `value` or a view of it is used.
+/// The values that are the memory of `use` under another name: views, and what
+/// loops and branches hand on.
+SmallVector<Value> aliasesAt(OpOperand &use) {
+  Operation *user = use.getOwner();
+  unsigned number = use.getOperandNumber();
+  if (isa<scf::YieldOp>(user)) {
+    Operation *parent = user->getParentOp();
+    if (auto loop = dyn_cast<scf::WhileOp>(parent))
+      return {loop.getBeforeArguments()[number]};
+    if (auto loop = dyn_cast<scf::ForOp>(parent))
+      return {loop.getRegionIterArg(number), loop.getResult(number)};
+    return {parent->getResult(number)};
+  }
+  if (auto loop = dyn_cast<scf::ForOp>(user)) {
+    unsigned carried = number - loop.getNumControlOperands();
+    return {loop.getRegionIterArg(carried), loop.getResult(carried)};
+  }
+  if (auto loop = dyn_cast<scf::WhileOp>(user))
+    return {loop.getBeforeArguments()[number]};
+  if (auto condition = dyn_cast<scf::ConditionOp>(user)) {
+    auto loop = cast<scf::WhileOp>(condition->getParentOp());
+    return {loop.getAfterArguments()[number - 1], loop.getResult(number - 1)};
+  }
+  return SmallVector<Value>(user->getResults());
+}
+
+/// The last position in `body` at which `value`, or its memory under another
+/// name, is used.
 int64_t lastUse(Value value, Block &body,
                 const llvm::DenseMap<Operation *, int64_t> &positions) {
   int64_t last = 0;
-  for (Operation *user : value.getUsers()) {
-    Operation *inBody = body.findAncestorOpInBlock(*user);
-    last = std::max(last, positions.lookup(inBody));
-    if (isa<ViewLikeOpInterface, memref::CastOp>(user))
-      for (Value view : user->getResults())
-        last = std::max(last, lastUse(view, body, positions));
-  }
+  llvm::SetVector<Value> names;
+  names.insert(value);
+  for (size_t next = 0; next < names.size(); ++next)
+    for (OpOperand &use : names[next].getUses()) {
+      Operation *inBody = body.findAncestorOpInBlock(*use.getOwner());
+      last = std::max(last, positions.lookup(inBody));
+      for (Value alias : aliasesAt(use))
+        if (isa<MemRefType>(alias.getType()))
+          names.insert(alias);
+    }
   return last;
 }
 
@@ -112,7 +146,7 @@ class PlanArenaPass : public mezzo::impl::PlanArenaBase<PlanArenaPass> {
     CheckedInt all = 0;
     entry.walk([&](memref::AllocOp op) {
       MemRefType type = op.getType();
-      if (!type.hasStaticShape() || op->getBlock() != &body) {
+      if (!type.hasStaticShape()) {
         bumped.push_back(op);
         return;
       }
@@ -121,8 +155,8 @@ class PlanArenaPass : public mezzo::impl::PlanArenaBase<PlanArenaPass> {
                          Alignment;
       all += bytes;
       if (bytes.isValid())
-        fixed.push_back(
-            {op, *bytes, positions[op], lastUse(op, body, positions)});
+        fixed.push_back({op, *bytes, positions[body.findAncestorOpInBlock(*op)],
+                         lastUse(op, body, positions)});
     });
     if (!all.isValid()) { // else no sum of offsets wraps around
       entry.emitError("needs intermediate tensors of 2^63 bytes or more: make "

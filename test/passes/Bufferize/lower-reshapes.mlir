@@ -30,3 +30,15 @@ func.func @strided(%m: memref<6x4xf32, strided<[8, 1]>>) -> memref<2x3x4xf32, st
   %0 = memref.expand_shape %m [[0, 1], [2]] output_shape [2, 3, 4] : memref<6x4xf32, strided<[8, 1]>> into memref<2x3x4xf32, strided<[24, 8, 1]>>
   return %0 : memref<2x3x4xf32, strided<[24, 8, 1]>>
 }
+
+// Unless there are two open sizes in a group, which upstream does not take.
+
+// CHECK-LABEL: func @strided_two_open_sizes
+// CHECK: memref.extract_strided_metadata
+// CHECK: memref.reinterpret_cast {{.*}} to offset: [1], sizes: [%{{.*}}, %{{.*}}, 1], strides: [%{{.*}}, 2, 1]
+func.func @strided_two_open_sizes(%m: memref<?x1xf32, strided<[2, 1], offset: 1>>, %b: index, %s: index)
+    -> memref<?x?x1xf32, strided<[?, 2, 1], offset: 1>> {
+  %0 = memref.expand_shape %m [[0, 1], [2]] output_shape [%b, %s, 1]
+    : memref<?x1xf32, strided<[2, 1], offset: 1>> into memref<?x?x1xf32, strided<[?, 2, 1], offset: 1>>
+  return %0 : memref<?x?x1xf32, strided<[?, 2, 1], offset: 1>>
+}
