@@ -50,6 +50,9 @@ namespace {
 /// Panels of a task: with one or two rows they are computed side by side.
 constexpr int64_t Panels = 4;
 constexpr int64_t TaskColumns = Panels * DenseTile::Lanes;
+/// Steps of a block: all panels of a task lie in scratch memory together, so
+/// that packing them reads whole stretches of a row.
+constexpr int64_t BlockSteps = DenseTile::MostSteps / Panels;
 
 class DenseMatmulWriter {
 public:
@@ -66,6 +69,9 @@ public:
     rows = memref::DimOp::create(b, x, 1);
     steps = memref::DimOp::create(b, x, 2);
     columns = memref::DimOp::create(b, y, 2);
+    flat = DenseTile::flatten(b, x);
+    Value batchStride = DenseTile::strideOf(b, x, 0);
+    rowStride = DenseTile::strideOf(b, x, 1);
     auto ofBatch = [&](Value matrix, Value batch) -> Value {
       Value single = arith::CmpIOp::create(
           b, arith::CmpIPredicate::eq,
@@ -77,7 +83,7 @@ public:
       batch = arith::DivUIOp::create(b, task, perBatch);
       Value first = b.mul(arith::RemUIOp::create(b, task, perBatch).getResult(),
                           TaskColumns);
-      xBatch = ofBatch(x, batch);
+      matrixStart = b.mul(ofBatch(x, batch), batchStride);
       wBatch = ofBatch(w, batch);
       // A panel that is used once or twice is not worth a copy.
       Value few =
@@ -86,26 +92,23 @@ public:
                                           b.add(first, TaskColumns), columns);
       branch(
           b, both(b, few, whole), [&] { inPlace(first); },
-          [&] {
-            Value last = b.min(b.add(first, TaskColumns), columns);
-            b.loop(first, last, DenseTile::Lanes,
-                   [&](Value panel) { packed(panel); });
-          });
+          [&] { packed(first, whole); });
     });
   }
 
 private:
-  Value number(Value row, Value k) {
-    return memref::LoadOp::create(b, x, ValueRange{xBatch, row, k});
+  Value rowStart(Value row) {
+    return b.add(matrixStart, b.mul(row, rowStride));
   }
 
   void inPlace(Value first) {
     auto column = [&](int64_t vector) {
       return b.add(first, vector * DenseTile::Lanes);
     };
+    auto start = [&](Value row) { return rowStart(row); };
     b.loop(b.index(0), rows, 1, [&](Value row) {
       tile.product(
-          row, 1, Panels, steps, [&](Value m, Value k) { return number(m, k); },
+          row, 1, Panels, steps, {flat, start},
           [&](Value k, int64_t vector) -> Value {
             return vector::LoadOp::create(
                 b, tile.lanes(), w, ValueRange{wBatch, k, column(vector)});
@@ -117,54 +120,76 @@ private:
     });
   }
 
-  void packed(Value first) {
-    Value left = b.sub(columns, first);
-    Value mask = vector::CreateMaskOp::create(
-        b, VectorType::get(DenseTile::Lanes, b.getI1Type()), ValueRange{left});
-    Value whole = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, left,
-                                        b.index(DenseTile::Lanes));
-    b.loop(
-        b.index(0), atLeastOne(b, steps), DenseTile::MostSteps, [&](Value k0) {
-          Value count = b.min(b.sub(steps, k0), b.index(DenseTile::MostSteps));
-          auto copy = [&](bool masked) {
-            b.loop(b.index(0), count, 1, [&](Value step) {
-              Values indices{wBatch, b.add(k0, step), first};
-              Value vector =
-                  masked ? vector::MaskedLoadOp::create(
-                               b, tile.lanes(), w, indices, mask, tile.zeros())
-                               .getResult()
-                         : vector::LoadOp::create(b, tile.lanes(), w, indices)
-                               .getResult();
-              tile.putStep(step, vector);
+  /// Which of the sixteen columns from `first` on there are.
+  Value columnMask(Value first) {
+    return vector::CreateMaskOp::create(
+        b, VectorType::get(DenseTile::Lanes, b.getI1Type()),
+        ValueRange{b.sub(columns, first)});
+  }
+
+  /// Steps k0 .. k0 + count of all panels of the task, into scratch memory.
+  void pack(Value first, Value k0, Value count, bool masked) {
+    Values masks;
+    for (int64_t panel = 0; masked && panel < Panels; ++panel)
+      masks.push_back(columnMask(b.add(first, panel * DenseTile::Lanes)));
+    b.loop(b.index(0), count, 1, [&](Value step) {
+      Values vectors;
+      for (int64_t panel = 0; panel < Panels; ++panel) {
+        Values at{wBatch, b.add(k0, step),
+                  b.add(first, panel * DenseTile::Lanes)};
+        vectors.push_back(
+            masked
+                ? vector::MaskedLoadOp::create(b, tile.lanes(), w, at,
+                                               masks[panel], tile.zeros())
+                      .getResult()
+                : vector::LoadOp::create(b, tile.lanes(), w, at).getResult());
+      }
+      for (int64_t panel = 0; panel < Panels; ++panel)
+        tile.putStep(b.add(step, panel * BlockSteps), vectors[panel]);
+    });
+  }
+
+  void packed(Value first, Value whole) {
+    Value last = b.min(b.add(first, TaskColumns), columns);
+    b.loop(b.index(0), atLeastOne(b, steps), BlockSteps, [&](Value k0) {
+      Value count = b.min(b.sub(steps, k0), b.index(BlockSteps));
+      branch(
+          b, whole, [&] { pack(first, k0, count, false); },
+          [&] { pack(first, k0, count, true); });
+      b.loop(first, last, DenseTile::Lanes, [&](Value column) {
+        Value mask = columnMask(column);
+        Value allThere =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                  b.add(column, DenseTile::Lanes), columns);
+        auto place = [&](Value row) { return Values{batch, row, column}; };
+        auto start = [&](Value row) { return rowStart(row); };
+        // Panel p of the task begins at step p * BlockSteps.
+        Value panel = b.divide(b.sub(column, first), DenseTile::Lanes);
+        tile.addBlock(
+            rows, k0, count, b.mul(panel, BlockSteps), isZero(b, k0),
+            {flat, start},
+            [&](Value m) -> Value {
+              return vector::MaskedLoadOp::create(b, tile.lanes(), y, place(m),
+                                                  mask, tile.zeros());
+            },
+            [&](Value m, Value sum, int64_t) {
+              branch(
+                  b, allThere,
+                  [&] { vector::StoreOp::create(b, sum, y, place(m)); },
+                  [&] {
+                    vector::MaskedStoreOp::create(b, y, place(m), mask, sum);
+                  });
             });
-          };
-          branch(b, whole, [&] { copy(false); }, [&] { copy(true); });
-          auto place = [&](Value row) {
-            return SmallVector<Value>{batch, row, first};
-          };
-          tile.addBlock(
-              rows, k0, count, isZero(b, k0),
-              [&](Value m, Value k) { return number(m, k); },
-              [&](Value m) -> Value {
-                return vector::MaskedLoadOp::create(
-                    b, tile.lanes(), y, place(m), mask, tile.zeros());
-              },
-              [&](Value m, Value sum, int64_t) {
-                branch(
-                    b, whole,
-                    [&] { vector::StoreOp::create(b, sum, y, place(m)); },
-                    [&] {
-                      vector::MaskedStoreOp::create(b, y, place(m), mask, sum);
-                    });
-              });
-        });
+      });
+    });
   }
 
   KernelBuilder &b;
   DenseTile tile;
   Value x, w, y, begin, end;
   Value rows, steps, columns; ///< M, K, N
-  Value batch, xBatch, wBatch;
+  Value flat, rowStride;      ///< x
+  Value batch, matrixStart, wBatch;
 };
 
 } // namespace
@@ -192,7 +217,8 @@ public:
         windows(b, arguments.tensors[0], arguments.dims,
                 fastStride(op.getStrides())),
         hasFastLoad(fastStride(op.getStrides()) != 0) {
-    weight = arguments.tensors[1];
+    weight = DenseTile::flatten(b, arguments.tensors[1]);
+    weightStride = DenseTile::strideOf(b, arguments.tensors[1], 0);
     if (op.getBias())
       bias = arguments.tensors[2];
   }
@@ -257,12 +283,11 @@ private:
       llvm::append_range(indices, row);
       return indices;
     };
+    auto start = [&](Value m) {
+      return b.mul(b.add(firstOutput, m), weightStride);
+    };
     tile.addBlock(
-        rows, k0, count, isFirst,
-        [&](Value m, Value k) -> Value {
-          return memref::LoadOp::create(b, weight,
-                                        ValueRange{b.add(firstOutput, m), k});
-        },
+        rows, k0, count, b.index(0), isFirst, {weight, start},
         [&](Value m) {
           return windows.reload(arguments.output, place(m), firstColumn,
                                 element);
@@ -316,7 +341,7 @@ private:
   WindowArguments arguments;
   Windows windows;
   bool hasFastLoad;
-  Value weight, bias;
+  Value weight, weightStride, bias;
   Value channels, taps; ///< channels of a group
   Value batch, firstChannel, firstOutput, firstColumn;
   Values row;

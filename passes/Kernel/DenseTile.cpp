@@ -40,16 +40,37 @@ void DenseTile::putStep(Value step, Value vector) {
   vector::StoreOp::create(b, vector, scratch, ValueRange{step, b.index(0)});
 }
 
+Value DenseTile::flatten(KernelBuilder &b, Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
+  auto parts = memref::ExtractStridedMetadataOp::create(b, buffer);
+  auto flat = MemRefType::get(
+      {ShapedType::kDynamic}, type.getElementType(),
+      StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {1}));
+  // Its length is known to those who index it.
+  Value length = b.index(std::numeric_limits<int64_t>::max());
+  return memref::ReinterpretCastOp::create(
+      b, flat, parts.getBaseBuffer(), OpFoldResult(parts.getOffset()),
+      ArrayRef<OpFoldResult>{length},
+      ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+}
+
+Value DenseTile::strideOf(KernelBuilder &b, Value buffer, unsigned dim) {
+  return memref::ExtractStridedMetadataOp::create(b, buffer).getStrides()[dim];
+}
+
 /// `sums` are [row][vector].
 Values DenseTile::fold(Value firstRow, int64_t rows, int64_t vectors, Value k0,
-                       Value count, Values sums, Number number, Step step) {
+                       Value count, Values sums, Matrix matrix, Step step) {
+  Values starts;
+  for (int64_t row = 0; row < rows; ++row)
+    starts.push_back(b.add(matrix.rowStart(b.add(firstRow, row)), k0));
   auto oneStep = [&](Value at, Values sums) {
     Values panel;
     for (int64_t vector = 0; vector < vectors; ++vector)
       panel.push_back(step(at, vector));
-    Value k = b.add(k0, at);
     for (int64_t row = 0; row < rows; ++row) {
-      Value x = splat(number(b.add(firstRow, row), k));
+      Value x = splat(memref::LoadOp::create(
+          b, matrix.flat, ValueRange{b.add(starts[row], at)}));
       for (int64_t vector = 0; vector < vectors; ++vector) {
         Value &sum = sums[row * vectors + vector];
         sum = multiplyAdd(x, panel[vector], sum);
@@ -68,11 +89,11 @@ Values DenseTile::fold(Value firstRow, int64_t rows, int64_t vectors, Value k0,
   });
 }
 
-void DenseTile::addBlock(Value rows, Value k0, Value count, Value isFirst,
-                         Number number, Load load, Store store) {
+void DenseTile::addBlock(Value rows, Value k0, Value count, Value place,
+                         Value isFirst, Matrix matrix, Load load, Store store) {
   auto fromScratch = [&](Value at, int64_t) -> Value {
     return vector::LoadOp::create(b, lanes(), scratch,
-                                  ValueRange{at, b.index(0)});
+                                  ValueRange{b.add(place, at), b.index(0)});
   };
   b.tiles(b.index(0), rows, MostRows, [&](Value first, int64_t tile) {
     Values sums;
@@ -89,16 +110,16 @@ void DenseTile::addBlock(Value rows, Value k0, Value count, Value isFirst,
       scf::YieldOp::create(b, loaded);
     }
     sums.append(start.getResults().begin(), start.getResults().end());
-    sums = fold(first, tile, 1, k0, count, sums, number, fromScratch);
+    sums = fold(first, tile, 1, k0, count, sums, matrix, fromScratch);
     for (int64_t row = 0; row < tile; ++row)
       store(b.add(first, row), sums[row], 0);
   });
 }
 
 void DenseTile::product(Value firstRow, int64_t rows, int64_t vectors,
-                        Value count, Number number, Step step, Store store) {
+                        Value count, Matrix matrix, Step step, Store store) {
   Values sums(rows * vectors, zeros());
-  sums = fold(firstRow, rows, vectors, b.index(0), count, sums, number, step);
+  sums = fold(firstRow, rows, vectors, b.index(0), count, sums, matrix, step);
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector)
       store(b.add(firstRow, row), sums[row * vectors + vector], vector);

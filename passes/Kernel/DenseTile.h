@@ -34,23 +34,32 @@ public:
   mlir::Value zeros();
   void putStep(mlir::Value step, mlir::Value vector);
 
-  /// One number of the matrix.
-  using Number =
-      llvm::function_ref<mlir::Value(mlir::Value row, mlir::Value k)>;
+  /// The matrix, flat, and where a row of it begins: what does not depend on k
+  /// is computed before the innermost loop.
+  struct Matrix {
+    mlir::Value flat;
+    llvm::function_ref<mlir::Value(mlir::Value row)> rowStart;
+  };
+  /// A buffer as one row, and the distance of its elements along `dim`.
+  static mlir::Value flatten(KernelBuilder &b, mlir::Value buffer);
+  static mlir::Value strideOf(KernelBuilder &b, mlir::Value buffer,
+                              unsigned dim);
+
   /// The lanes of a step that is not in scratch memory.
   using Step = llvm::function_ref<mlir::Value(mlir::Value k, int64_t vector)>;
   using Load = llvm::function_ref<mlir::Value(mlir::Value row)>;
   using Store = llvm::function_ref<void(mlir::Value row, mlir::Value sum,
                                         int64_t vector)>;
 
-  /// Adds the block of steps k0 .. k0 + count that lies in scratch memory to
-  /// all `rows`; the first block starts from 0, later ones from what `load`
-  /// gives.
+  /// Adds the block of steps k0 .. k0 + count that lies in scratch memory from
+  /// step `place` on to all `rows`; the first block starts from 0, later ones
+  /// from what `load` gives.
   void addBlock(mlir::Value rows, mlir::Value k0, mlir::Value count,
-                mlir::Value isFirst, Number number, Load load, Store store);
+                mlir::Value place, mlir::Value isFirst, Matrix matrix,
+                Load load, Store store);
   /// A few rows by `vectors` panels side by side, over all steps.
   void product(mlir::Value firstRow, int64_t rows, int64_t vectors,
-               mlir::Value count, Number number, Step step, Store store);
+               mlir::Value count, Matrix matrix, Step step, Store store);
 
   /// x * y + z, in the arithmetic of the element type.
   mlir::Value multiplyAdd(mlir::Value x, mlir::Value y, mlir::Value z);
@@ -58,7 +67,7 @@ public:
 
 private:
   Values fold(mlir::Value firstRow, int64_t rows, int64_t vectors,
-              mlir::Value k0, mlir::Value count, Values sums, Number number,
+              mlir::Value k0, mlir::Value count, Values sums, Matrix matrix,
               Step step);
 
   KernelBuilder &b;

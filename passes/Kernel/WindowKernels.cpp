@@ -18,9 +18,13 @@ bool mezzo::isWindowOp(Operation *op) {
 }
 
 bool mezzo::isDepthwise(ConvOp op) {
-  int64_t channels = cast<ShapedType>(op.getInput().getType()).getDimSize(1);
-  return channels == op.getGroups() &&
-         cast<ShapedType>(op.getInput().getType()).getElementType().isF32();
+  auto input = cast<ShapedType>(op.getInput().getType());
+  int64_t outputs = cast<ShapedType>(op.getOutput().getType()).getDimSize(1);
+  // With several outputs per channel, a tile of them reads each window once.
+  return input.getDimSize(1) == op.getGroups() &&
+         !ShapedType::isDynamic(outputs) &&
+         outputs < DenseTile::MostRows * op.getGroups() &&
+         input.getElementType().isF32();
 }
 
 int64_t mezzo::fastStride(ArrayRef<int64_t> strides) {
@@ -224,41 +228,196 @@ TypedAttr lowest(KernelBuilder &b, Type element) {
 
 } // namespace
 
-void mezzo::writeDepthwise(KernelBuilder &b, func::FuncOp function, ConvOp op) {
-  WindowArguments arguments(b, function, op.getBias() ? 3 : 2,
-                            op.getStrides().size(), /*margins=*/false);
-  Windows windows(b, arguments.tensors[0], arguments.dims,
-                  fastStride(op.getStrides()));
-  Value weight = arguments.tensors[1];
-  Value perChannel = arith::DivUIOp::create(
-      b, memref::DimOp::create(b, arguments.output, 1), arguments.groups);
-  perChannel = arith::MaxUIOp::create(b, perChannel, b.index(1));
-  Value zero = constantLanes(b, b.getF32FloatAttr(0));
-  auto splat = [&](Value scalar) -> Value {
+namespace {
+
+/// A convolution channel by channel. The rows of the image that a row of the
+/// output reads are copied to scratch memory with their padding around them, so
+/// that no tap asks where it is; rows too long for that, images of three
+/// dimensions and strides above 2 are read where they lie.
+class DepthwiseWriter {
+public:
+  DepthwiseWriter(KernelBuilder &b, func::FuncOp function, ConvOp op)
+      : b(b), arguments(b, function, op.getBias() ? 3 : 2,
+                        op.getStrides().size(), /*margins=*/false),
+        stride(fastStride(op.getStrides())),
+        windows(b, arguments.tensors[0], arguments.dims, stride),
+        zero(constantLanes(b, b.getF32FloatAttr(0))) {
+    weight = arguments.tensors[1];
+    if (op.getBias())
+      bias = arguments.tensors[2];
+    perChannel = arith::DivUIOp::create(
+        b, memref::DimOp::create(b, arguments.output, 1), arguments.groups);
+    perChannel = arith::MaxUIOp::create(b, perChannel, b.index(1));
+    if (stride == 0 || arguments.dims.size() > 2)
+      return;
+    scratch = memref::AllocaOp::create(
+        b, MemRefType::get({ScratchFloats}, b.getF32Type()),
+        b.getI64IntegerAttr(64));
+  }
+
+  void write();
+
+private:
+  static constexpr int64_t ScratchFloats = 1 << 14, Lanes = Windows::Lanes;
+
+  void fromScratch(Value batch, Value channel, Value output, const Values &row);
+  void inPlace(Value batch, Value channel, Value output, const Values &row);
+  void copyRow(Value batch, Value channel, Value row, Value inImage,
+               Value target);
+  void finish(Value sum, Value batch, Value output, const Values &row,
+              Value first);
+  Value splat(Value scalar) {
     return vector::BroadcastOp::create(
-        b, VectorType::get(Windows::Lanes, b.getF32Type()), scalar);
+        b, VectorType::get(Lanes, b.getF32Type()), scalar);
+  }
+  Value tapWeight(Value output, Value tap) {
+    return splat(memref::LoadOp::create(b, weight, ValueRange{output, tap}));
+  }
+
+  KernelBuilder &b;
+  WindowArguments arguments;
+  int64_t stride;
+  Windows windows;
+  Value zero, weight, bias, perChannel, scratch;
+  Value rowLength; ///< floats from a row in scratch memory to the next
+};
+
+void DepthwiseWriter::write() {
+  const Windows::Dim &last = arguments.dims.back();
+  Value rowsPerWindow =
+      arguments.dims.size() == 2 ? arguments.dims[0].kernel : b.index(1);
+  Value fits;
+  if (scratch) {
+    // What the last lanes of the last panel read, rounded up.
+    Value reach = b.mul(b.sub(last.kernel, b.index(1)), last.dilation);
+    Value span = b.mul(b.mul(b.ceilDivide(last.output, Lanes), Lanes), stride);
+    Value image = b.add(last.size, last.pad);
+    rowLength =
+        b.add(arith::MaxUIOp::create(b, b.add(span, reach), image).getResult(),
+              2 * Lanes);
+    fits = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                 b.mul(rowsPerWindow, rowLength),
+                                 b.index(ScratchFloats));
+  }
+  Value rows = arith::MaxUIOp::create(b, windows.outputRows(), b.index(1));
+  Value channels = arith::MaxUIOp::create(
+      b, memref::DimOp::create(b, arguments.output, 1), b.index(1));
+  b.loop(arguments.begin, arguments.end, 1, [&](Value task) {
+    auto next = [&](Value radix) -> Value {
+      Value digit = arith::RemUIOp::create(b, task, radix);
+      task = arith::DivUIOp::create(b, task, radix);
+      return digit;
+    };
+    Values row = windows.rowIndices(next(rows));
+    Value output = next(channels);
+    Value channel = arith::DivUIOp::create(b, output, perChannel);
+    if (!scratch)
+      return inPlace(task, channel, output, row);
+    auto either = scf::IfOp::create(b, TypeRange(), fits, /*withElse=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(either.thenBlock());
+    fromScratch(task, channel, output, row);
+    b.setInsertionPointToStart(either.elseBlock());
+    inPlace(task, channel, output, row);
+  });
+}
+
+/// A row of the image between zeros; nothing but zeros where there is no such
+/// row.
+void DepthwiseWriter::copyRow(Value batch, Value channel, Value row,
+                              Value inImage, Value target) {
+  const Windows::Dim &last = arguments.dims.back();
+  b.loop(b.index(0), b.roundDown(rowLength, Lanes), Lanes, [&](Value at) {
+    vector::StoreOp::create(b, zero, scratch, ValueRange{b.add(target, at)});
+  });
+  Value count = arith::SelectOp::create(b, inImage, last.size, b.index(0));
+  Value whole = b.roundDown(count, Lanes);
+  auto copy = [&](Value at, int64_t lanes) {
+    Values from{batch, channel};
+    if (row)
+      from.push_back(row);
+    from.push_back(at);
+    Values to{b.add(b.add(target, last.pad), at)};
+    if (lanes > 1)
+      vector::StoreOp::create(
+          b,
+          vector::LoadOp::create(b, cast<VectorType>(zero.getType()),
+                                 arguments.tensors[0], from),
+          scratch, to);
+    else
+      memref::StoreOp::create(
+          b, memref::LoadOp::create(b, arguments.tensors[0], from), scratch,
+          to);
   };
-  forEachPanel(
-      b, windows, arguments,
-      [&](Value batch, Value output, const Values &row, Value first) {
-        Value channel = arith::DivUIOp::create(b, output, perChannel);
-        Values sum = windows.forEachTap(
-            {zero, b.index(0)}, [&](ArrayRef<Value> tap, Values carried) {
-              Value x = windows.loadAny(batch, channel,
-                                        windows.at(row, first, tap), zero);
-              Value w = memref::LoadOp::create(b, weight,
-                                               ValueRange{output, carried[1]});
-              Value next = math::FmaOp::create(b, splat(w), x, carried[0]);
-              return Values{next, b.add(carried[1], 1)};
-            });
-        if (op.getBias()) {
-          Value bias = memref::LoadOp::create(b, arguments.tensors[2],
-                                              ValueRange{output});
-          sum[0] = arith::AddFOp::create(b, sum[0], splat(bias));
-        }
-        windows.store(sum[0], arguments.output, placeOf(batch, output, row),
-                      first);
-      });
+  b.loop(b.index(0), whole, Lanes, [&](Value at) { copy(at, Lanes); });
+  b.loop(whole, count, 1, [&](Value at) { copy(at, 1); });
+}
+
+void DepthwiseWriter::fromScratch(Value batch, Value channel, Value output,
+                                  const Values &row) {
+  const Windows::Dim &last = arguments.dims.back();
+  bool isImage = arguments.dims.size() == 2;
+  Value rowsPerWindow = isImage ? arguments.dims[0].kernel : b.index(1);
+  b.loop(b.index(0), rowsPerWindow, 1, [&](Value tap) {
+    Value index, inImage = arith::ConstantOp::create(b, b.getBoolAttr(true));
+    if (isImage) {
+      const Windows::Dim &d = arguments.dims[0];
+      index =
+          b.add(b.sub(b.mul(row[0], d.stride), d.pad), b.mul(tap, d.dilation));
+      inImage =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, index, d.size);
+    }
+    copyRow(batch, channel, index, inImage, b.mul(tap, rowLength));
+  });
+  auto type = VectorType::get(Lanes * stride, b.getF32Type());
+  b.loop(b.index(0), last.output, Lanes, [&](Value first) {
+    Value column = b.mul(first, stride);
+    Values sum = b.loop(
+        b.index(0), rowsPerWindow, 1, {zero}, [&](Value r, Values carried) {
+          Value start = b.add(b.mul(r, rowLength), column),
+                firstTap = b.mul(r, last.kernel);
+          return b.loop(
+              b.index(0), last.kernel, 1, carried, [&](Value c, Values inner) {
+                Value at = b.add(start, b.mul(c, last.dilation));
+                Value x =
+                    vector::LoadOp::create(b, type, scratch, ValueRange{at});
+                if (stride == 2)
+                  x = vector::DeinterleaveOp::create(b, x).getRes1();
+                Value w = tapWeight(output, b.add(firstTap, c));
+                return Values{math::FmaOp::create(b, w, x, inner[0])};
+              });
+        });
+    finish(sum[0], batch, output, row, first);
+  });
+}
+
+void DepthwiseWriter::inPlace(Value batch, Value channel, Value output,
+                              const Values &row) {
+  b.loop(b.index(0), arguments.dims.back().output, Lanes, [&](Value first) {
+    Values sum = windows.forEachTap({zero, b.index(0)}, [&](ArrayRef<Value> tap,
+                                                            Values carried) {
+      Value x =
+          windows.loadAny(batch, channel, windows.at(row, first, tap), zero);
+      Value w = tapWeight(output, carried[1]);
+      return Values{math::FmaOp::create(b, w, x, carried[0]),
+                    b.add(carried[1], 1)};
+    });
+    finish(sum[0], batch, output, row, first);
+  });
+}
+
+void DepthwiseWriter::finish(Value sum, Value batch, Value output,
+                             const Values &row, Value first) {
+  if (bias)
+    sum = arith::AddFOp::create(
+        b, sum, splat(memref::LoadOp::create(b, bias, ValueRange{output})));
+  windows.store(sum, arguments.output, placeOf(batch, output, row), first);
+}
+
+} // namespace
+
+void mezzo::writeDepthwise(KernelBuilder &b, func::FuncOp function, ConvOp op) {
+  DepthwiseWriter(b, function, op).write();
 }
 
 namespace {
