@@ -2,8 +2,11 @@
 //
 // An If whose condition is known when the model is compiled is its branch, and
 // nothing is left of the other one, whatever the ranks. Else both branches
-// become an scf.if, and must agree in types and ranks; sizes that differ are
-// results of their own.
+// become an scf.if, and must agree in types; sizes that differ are results of
+// their own. Where ranks differ, one of the branches removes dimensions of
+// size 1 ("squeeze it if it can be squeezed", as PyTorch exports it), and the
+// rest of the model is written for that one: it is taken, and a run in which
+// the condition is another ends in an error.
 //
 //===----------------------------------------------------------------------===//
 
@@ -138,6 +141,33 @@ LogicalResult importKnownIf(Node &node, bool condition) {
   return success();
 }
 
+bool squeezes(const onnx::GraphProto &graph) {
+  return llvm::any_of(graph.node(), [](const onnx::NodeProto &node) {
+    return node.op_type() == "Squeeze";
+  });
+}
+
+bool haveOtherRanks(const Branch &yes, const Branch &no) {
+  return llvm::any_of(llvm::zip_equal(yes.outputs, no.outputs), [](auto pair) {
+    return std::get<0>(pair).rank() != std::get<1>(pair).rank();
+  });
+}
+
+/// The If as if it were known, and the run ends where it is not so.
+LogicalResult specialize(Node &node, Value condition, bool taken) {
+  Value holds = condition;
+  if (!taken) {
+    Value yes = arith::ConstantOp::create(node.b, node.b.getBoolAttr(true));
+    holds = arith::XOrIOp::create(node.b, condition, yes);
+  }
+  CheckOp::create(node.b, holds,
+                  node.subject() +
+                      ": its branches give tensors of different ranks, and the "
+                      "model was compiled for the one that squeezes; fix the "
+                      "shapes of the inputs with --shape or --dim");
+  return importKnownIf(node, taken);
+}
+
 /// What both branches give, as one result.
 struct Joined {
   ElementType type;
@@ -217,6 +247,15 @@ LogicalResult mezzo::importIf(Node &node) {
   FailureOr<Branch> elseBranch = importBranch(node, **no, draft.elseBlock());
   if (failed(elseBranch))
     return failure();
+  if (thenBranch->outputs.size() != elseBranch->outputs.size())
+    return node.error() << "its branches have " << thenBranch->outputs.size()
+                        << " and " << elseBranch->outputs.size()
+                        << " outputs; export the model again";
+  if (haveOtherRanks(*thenBranch, *elseBranch) &&
+      squeezes(**yes) != squeezes(**no)) {
+    draft.erase();
+    return specialize(node, condition, squeezes(**yes));
+  }
   SmallVector<Joined> joined;
   SmallVector<Type> types;
   for (unsigned output = 0; output < thenBranch->outputs.size(); ++output) {

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Frontend/FoldedConstants.h"
+#include "passes/Frontend/QuantizedConvolutions.h"
 #include "passes/Frontend/Registry.h"
 #include "passes/Frontend/Types.h"
 #include "passes/Frontend/WindowGeometry.h"
@@ -101,6 +102,20 @@ FailureOr<Value> biasOf(Node &node, Size rows) {
   return node.tensors.fit(bias, {rows}).value;
 }
 
+/// y[n, c, ...] + bias[c]
+SizedTensor withBias(Node &node, SizedTensor y, Value bias) {
+  if (!bias)
+    return y;
+  Sizes perChannel(y.rank() - 1, node.sizes.constant(1));
+  perChannel[0] = y.sizes[1];
+  SizedTensor column = node.tensors.reshape({bias, {y.sizes[1]}}, perChannel);
+  return node.tensors.elementwise(
+      {y, column}, node.b.getF32Type(),
+      [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+        return arith::AddFOp::create(b, v[0], v[1]);
+      });
+}
+
 LogicalResult finish(Node &node, SizedTensor y) {
   return node.result(
       node.tensors.convertFloat(y, irType(node.b.getContext(), node.type(0))),
@@ -145,7 +160,10 @@ LogicalResult importConv(Node &node) {
     return failure();
   FailureOr<WindowGeometry> window =
       readWindow(node, ArrayRef<Size>(x.sizes).drop_front(2), kernel);
-  FailureOr<SizedTensor> matrix = weightMatrix(node);
+  std::optional<SizedTensor> quantized =
+      groups == 1 ? dequantizedMatrix(node, 1) : std::nullopt;
+  FailureOr<SizedTensor> matrix =
+      quantized ? FailureOr<SizedTensor>(*quantized) : weightMatrix(node);
   FailureOr<Value> bias = biasOf(node, weight[0]);
   if (failed(window) || failed(matrix) || failed(bias))
     return failure();
@@ -155,6 +173,10 @@ LogicalResult importConv(Node &node) {
   Sizes shape = x.sizes;
   shape[1] = common;
   x = node.tensors.fit(x, shape);
+  if (quantized)
+    return finish(
+        node,
+        withBias(node, convolveByMatrix(node, x, *matrix, *window), *bias));
   return finish(node, convolve(node, x, *matrix, *bias, *window, groups));
 }
 
@@ -393,18 +415,7 @@ LogicalResult importConvTranspose(Node &node) {
         node.sizes.minimum(cutShape[dim],
                            node.sizes.subtract(together[dim], offsets[dim])));
   y = node.tensors.fit(node.tensors.slice(y, offsets, inside), cutShape);
-  if (*bias) {
-    Sizes perChannel(rank + 1, node.sizes.constant(1));
-    perChannel[0] = node.sizes.constant(rows);
-    SizedTensor column =
-        node.tensors.reshape({*bias, {node.sizes.constant(rows)}}, perChannel);
-    y = node.tensors.elementwise(
-        {y, column}, node.b.getF32Type(),
-        [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-          return arith::AddFOp::create(b, v[0], v[1]);
-        });
-  }
-  return finish(node, y);
+  return finish(node, withBias(node, y, *bias));
 }
 
 } // namespace

@@ -9,7 +9,7 @@ using namespace mezzo;
 
 bool mezzo::isFloatConstant(Node &node, unsigned input) {
   OnnxValue &value = node.in(input);
-  return value.constant && !value.tensor && isFloat(value.type) &&
+  return value.constant && isFloat(value.type) && bitWidth(value.type) >= 16 &&
          value.type != ElementType::F64;
 }
 

@@ -81,6 +81,11 @@ LogicalResult Importer::checkOperators() {
   return success(unsupported.empty());
 }
 
+/// The name of a dimension. Some exporters call all that are open "?".
+static StringRef nameOf(const onnx::TensorShapeProto::Dimension &dim) {
+  return dim.dim_param() == "?" ? StringRef() : StringRef(dim.dim_param());
+}
+
 /// Names that the model does not have are typing errors, and silence would hide
 /// them.
 LogicalResult Importer::checkOptions() {
@@ -88,8 +93,8 @@ LogicalResult Importer::checkOptions() {
   for (const onnx::ValueInfoProto &input : model->graph().input()) {
     inputs.insert(input.name());
     for (const auto &dim : input.type().tensor_type().shape().dim())
-      if (!dim.dim_param().empty())
-        dims.insert(dim.dim_param());
+      if (!nameOf(dim).empty())
+        dims.insert(nameOf(dim));
   }
   auto list = [](const llvm::StringSet<> &names) {
     SmallVector<std::string> sorted;
@@ -182,18 +187,18 @@ Importer::inputShape(const onnx::ValueInfoProto &input,
   SmallVector<int64_t> shape;
   for (const auto &[index, dim] : llvm::enumerate(type.shape().dim())) {
     int64_t wanted = given == options.shapes.end() ? -1 : given->second[index];
-    names.push_back(dim.dim_param());
-    if (!dim.has_dim_value()) {
-      auto fixed = fixedDims.find(dim.dim_param());
-      bool isFixed = !dim.dim_param().empty() && fixed != fixedDims.end();
+    names.push_back(nameOf(dim).str());
+    // Some exporters write -1 for a size that is open.
+    if (!dim.has_dim_value() || dim.dim_value() == -1) {
+      auto fixed = fixedDims.find(nameOf(dim));
+      bool isFixed = !nameOf(dim).empty() && fixed != fixedDims.end();
       if (isFixed && wanted >= 0 && fixed->second != wanted)
-        return error() << "dimension " << quoted(dim.dim_param())
-                       << " is fixed to " << fixed->second << " and, by "
-                       << subject << ", to " << wanted
-                       << ": make --dim and --shape agree";
+        return error() << "dimension " << quoted(nameOf(dim)) << " is fixed to "
+                       << fixed->second << " and, by " << subject << ", to "
+                       << wanted << ": make --dim and --shape agree";
       shape.push_back(isFixed ? fixed->second : wanted);
-      if (wanted >= 0 && !dim.dim_param().empty())
-        fixedDims[dim.dim_param()] = wanted;
+      if (wanted >= 0 && !nameOf(dim).empty())
+        fixedDims[nameOf(dim)] = wanted;
       continue;
     }
     if (dim.dim_value() < 0)
@@ -394,7 +399,7 @@ LogicalResult Importer::addOutputs() {
       dims.push_back(getConstantIntValue(size).value_or(-1));
       bool hasName =
           dims.back() < 0 && int(tensor.sizes.size()) == shape.dim_size();
-      names.push_back(hasName ? shape.dim(index).dim_param() : "");
+      names.push_back(hasName ? nameOf(shape.dim(index)).str() : "");
     }
     SmallVector<Value> dynamic;
     for (auto [dim, size] : llvm::enumerate(tensor.sizes))

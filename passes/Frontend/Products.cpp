@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "passes/Frontend/FoldedConstants.h"
 #include "passes/Frontend/Pointwise.h"
 #include "passes/Frontend/Registry.h"
 #include "passes/Frontend/Types.h"
@@ -133,8 +134,12 @@ LogicalResult importGemm(Node &node) {
                         << b.rank() << ", but must be matrices";
   if (node.integer("transA", 0))
     a = node.tensors.transpose(a, {1, 0});
-  if (node.integer("transB", 0))
-    b = node.tensors.transpose(b, {1, 0});
+  if (node.integer("transB", 0)) {
+    FailureOr<SizedTensor> transposed = transposedF32(node, 1, {1, 0});
+    if (failed(transposed))
+      return failure();
+    b = *transposed;
+  }
   if (failed(checkInner(node, a.sizes[1], b.sizes[0])))
     return failure();
   SizedTensor y = multiply(node, a, b);

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Frontend/FoldedConstants.h"
+#include "passes/Frontend/RecurrentActivations.h"
 #include "passes/Frontend/Registry.h"
 #include "passes/Frontend/Scalars.h"
 #include "passes/Frontend/Types.h"
@@ -19,40 +20,6 @@ using namespace mlir;
 using namespace mezzo;
 
 namespace {
-
-/// A scalar activation function with its parameters.
-struct Activation {
-  std::string name;
-  float alpha, beta;
-
-  Value apply(ScalarBuilder &f, Value x) const;
-};
-
-Value Activation::apply(ScalarBuilder &f, Value x) const {
-  Value zero = f.constant(0), one = f.constant(1), a = f.constant(alpha),
-        b = f.constant(beta);
-  if (name == "sigmoid")
-    return f.sigmoid(x);
-  if (name == "tanh")
-    return f.tanh(x);
-  if (name == "relu")
-    return f.max(x, zero);
-  if (name == "affine")
-    return f.add(f.mul(a, x), b);
-  if (name == "leakyrelu")
-    return f.select(f.less(x, zero), f.mul(a, x), x);
-  if (name == "thresholdedrelu")
-    return f.select(f.less(x, a), zero, x);
-  if (name == "scaledtanh")
-    return f.mul(a, f.tanh(f.mul(b, x)));
-  if (name == "hardsigmoid")
-    return f.min(f.max(f.add(f.mul(a, x), b), zero), one);
-  if (name == "elu")
-    return f.select(f.less(x, zero), f.mul(a, f.sub(f.exp(x), one)), x);
-  if (name == "softsign")
-    return arith::DivFOp::create(f.b, x, f.add(one, f.abs(x)));
-  return f.softplus(x);
-}
 
 /// What is given per kind of cell.
 struct Kind {
@@ -73,7 +40,6 @@ public:
 private:
   LogicalResult readAttributes();
   LogicalResult readShapes();
-  LogicalResult readActivations();
   FailureOr<SizedTensor> part(unsigned input, int64_t direction,
                               ArrayRef<int64_t> shape);
   SizedTensor state(unsigned input, int64_t direction);
@@ -134,60 +100,15 @@ LogicalResult Recurrence::readAttributes() {
   inputForget = node.integer("input_forget", 0) != 0;
   linearBeforeReset = node.integer("linear_before_reset", 0) != 0;
   clipAt = node.real("clip", 0);
-  return readActivations();
-}
-
-LogicalResult Recurrence::readActivations() {
-  SmallVector<std::string> names;
-  if (const onnx::AttributeProto *given = node.find("activations"))
-    for (const std::string &name : given->strings())
-      names.push_back(StringRef(name).lower());
-  if (names.empty())
-    for (int64_t direction = 0; direction < directions; ++direction)
-      for (unsigned i = 0; i < kind.activations; ++i)
-        names.push_back(kind.defaults[i]);
-  if (names.size() != directions * kind.activations)
-    return node.error() << "it has " << names.size() << " activations, but "
-                        << directions * kind.activations
-                        << " are needed; export the model again";
-  // Lists of parameters have entries only for functions that take them.
-  static const llvm::StringMap<
-      std::pair<std::optional<float>, std::optional<float>>>
-      known{{"sigmoid", {}},
-            {"tanh", {}},
-            {"relu", {}},
-            {"softsign", {}},
-            {"softplus", {}},
-            {"affine", {1.0f, 0.0f}},
-            {"leakyrelu", {0.01f, std::nullopt}},
-            {"thresholdedrelu", {1.0f, std::nullopt}},
-            {"scaledtanh", {1.0f, 1.0f}},
-            {"hardsigmoid", {0.2f, 0.5f}},
-            {"elu", {1.0f, std::nullopt}}};
-  auto list = [&](StringRef attribute) {
-    const onnx::AttributeProto *given = node.find(attribute);
-    return given ? SmallVector<float>(given->floats().begin(),
-                                      given->floats().end())
-                 : SmallVector<float>();
-  };
-  SmallVector<float> alphas = list("activation_alpha"),
-                     betas = list("activation_beta");
-  size_t alpha = 0, beta = 0;
-  for (const std::string &name : names) {
-    auto found = known.find(name);
-    if (found == known.end())
-      return node.error() << "its activation " << quoted(name)
-                          << " is not supported";
-    auto [defaultAlpha, defaultBeta] = found->second;
-    auto take = [](std::optional<float> absent, ArrayRef<float> given,
-                   size_t &next) {
-      if (!absent)
-        return 0.0f;
-      return next < given.size() ? given[next++] : *absent;
-    };
-    float a = take(defaultAlpha, alphas, alpha);
-    activations.push_back({name, a, take(defaultBeta, betas, beta)});
-  }
+  SmallVector<StringRef> defaults;
+  for (int64_t direction = 0; direction < directions; ++direction)
+    for (unsigned i = 0; i < kind.activations; ++i)
+      defaults.push_back(kind.defaults[i]);
+  FailureOr<SmallVector<Activation>> functions =
+      readActivations(node, defaults);
+  if (failed(functions))
+    return failure();
+  activations = *functions;
   return success();
 }
 

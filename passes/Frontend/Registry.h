@@ -54,6 +54,9 @@ llvm::ArrayRef<OperatorRow> controlFlowOperators();
 /// of importing it. False where the node is no such arithmetic, or an operand
 /// is not tracked.
 bool foldOnElements(Node &node);
+/// The same for movement in several dimensions: Reshape, Transpose, Slice with
+/// any steps, ConstantOfShape.
+bool foldElementMovement(Node &node);
 
 } // namespace mezzo
 

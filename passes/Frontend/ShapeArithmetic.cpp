@@ -111,6 +111,10 @@ std::optional<Size> compute(SizeArithmetic &sizes, StringRef op,
     return sizes.maximum(x[0], x[1]);
   if (op == "Neg")
     return sizes.subtract(sizes.constant(0), x[0]);
+  if (op == "Not") {
+    std::optional<int64_t> known = getConstantIntValue(x[0]);
+    return known ? flag(*known == 0) : std::nullopt;
+  }
   if (op == "Equal")
     return flag(sizes.equal(x[0], x[1]));
   if (op == "LessOrEqual")
@@ -131,10 +135,10 @@ std::optional<Size> compute(SizeArithmetic &sizes, StringRef op,
 
 bool foldPointwise(Node &node) {
   static const llvm::StringMap<unsigned> arity{
-      {"Add", 2},           {"Sub", 2},         {"Mul", 2},     {"Div", 2},
-      {"Min", 2},           {"Max", 2},         {"Neg", 1},     {"Equal", 2},
-      {"Less", 2},          {"LessOrEqual", 2}, {"Greater", 2}, {"Where", 3},
-      {"GreaterOrEqual", 2}};
+      {"Add", 2},   {"Sub", 2},           {"Mul", 2},         {"Div", 2},
+      {"Min", 2},   {"Max", 2},           {"Neg", 1},         {"Equal", 2},
+      {"Not", 1},   {"Less", 2},          {"LessOrEqual", 2}, {"Greater", 2},
+      {"Where", 3}, {"GreaterOrEqual", 2}};
   auto expected = arity.find(node.op());
   if (expected == arity.end() || node.numInputs() != expected->second)
     return false;
@@ -284,8 +288,10 @@ bool mezzo::foldOnElements(Node &node) {
   if (op == "Gather")
     return foldGather(node);
   if (op == "Slice")
-    return foldSlice(node);
+    return foldSlice(node) || foldElementMovement(node);
+  if (op == "Transpose" || op == "ConstantOfShape")
+    return foldElementMovement(node);
   if (op == "Cast" || op == "Squeeze" || op == "Unsqueeze" || op == "Reshape")
-    return foldMovement(node);
+    return foldMovement(node) || foldElementMovement(node);
   return foldPointwise(node);
 }
