@@ -148,3 +148,25 @@ POOLS = {
 
 
 FAMILIES = {"conv": CONVOLUTIONS, "transposed": TRANSPOSED, "pool": POOLS}
+
+
+def quantized_convolution(bits):
+    """Two convolutions with weights of so many bits, one scale per output channel, one for all."""
+    g = Graph("quantized", 1, 21)
+    x = g.input("x", g.random.standard_normal((2, 5, 9, 21)).astype(np.float32), ["n", 5, "h", "w"])
+    kind = {8: TensorProto.INT8, 4: TensorProto.INT4}[bits]
+    for name, shape, scale in (("a", [7, 5, 3, 3], [7]), ("b", [4, 5, 1, 1], [])):
+        codes = g.random.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), shape)
+        flat = codes.reshape(-1).astype(np.int64)
+        if bits == 4:
+            flat = np.concatenate([flat, np.zeros(len(flat) % 2, np.int64)])
+            raw = ((flat[::2] & 15) | (flat[1::2] & 15) << 4).astype(np.uint8).tobytes()
+        else:
+            raw = flat.astype(np.int8).tobytes()
+        weight = g.raw_constant(kind, shape, raw, f"{name}.codes")
+        scales = g.constant(g.random.uniform(0.01, 0.1, scale).astype(np.float32), f"{name}.scales")
+        w = g.op("DequantizeLinear", weight, scales, name=f"{name}.w", axis=0)
+        bias = g.constant(g.random.standard_normal(shape[0]).astype(np.float32), f"{name}.bias")
+        g.op("Conv", x, w, bias, name=f"{name}.y", pads=[shape[2] // 2] * 4, strides=[1, 2])
+        g.output(f"{name}.y", None, TensorProto.FLOAT)
+    return g
