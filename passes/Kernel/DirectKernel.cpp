@@ -92,7 +92,7 @@ SmallVector<DirectWriter::Tile> DirectWriter::tiles() const {
       8 * facts.tileSums / (kernel.strategy.needsContext(facts) ? 2 : 1);
   int64_t rowsOfSet = sets[0].size() * facts.panel.rowsPerPanel;
   unsigned rowGroups = facts.rowGroups(), parts = 1;
-  int64_t fourChains = 4 * sets[0].size() * facts.panel.rowsPerGroup;
+  int64_t fourChains = 4 * 8 * sets[0].size();
   unsigned setsOfTile = rowsOfSet * int64_t(sets.size()) <= room
                             ? sets.size()
                             : std::max<int64_t>(1, fourChains / rowsOfSet);

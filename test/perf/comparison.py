@@ -17,6 +17,8 @@ LEAST_COLD_BYTES = 128 << 20
 # The smallest product that every format can express; its time is that of a call.
 SMALL = (32, 256)
 SECONDS_FOR_CALLS = 0.3
+# What we are compiled for under --isa.
+OUR_TARGETS = {"native": "native", "avx2": "x86-64-v3"}
 
 
 class Comparison:
@@ -50,7 +52,7 @@ class Comparison:
 
     def _contenders(self, row: Row, w: np.ndarray, cold_bytes: int) -> tuple[list[Contender], list[str]]:
         """Ourselves first, then the peers; and why some peers are not there."""
-        problem = Problem(w, self._options.threads, cold_bytes)
+        problem = Problem(w, self._options.threads, cold_bytes, OUR_TARGETS[self._options.isa])
         contenders, missing = [MezzoProduct(problem, row.spec, row.mode)], []
         for make in row.peers:
             try:

@@ -21,6 +21,7 @@ class Problem:
     w: np.ndarray  # [n, k] float32
     threads: int
     cold_bytes: int  # what all copies of a quantized weight together must exceed; 0: one copy
+    target: str = "native"  # the machine that our own products are compiled for
 
     @property
     def n(self) -> int:

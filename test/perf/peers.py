@@ -3,6 +3,7 @@
 
     ./dev perf                                        everything; six minutes
     ./dev perf --rows int4/g32 --m 1,128              some of it
+    ./dev perf --threads 2 --neighbours 1             beside a program that wants a CPU, too
     ./dev perf --json out.json --picture out.svg
 
 Every product is checked first: its results are compared with NumPy's. docs/performance.md says how to read the table.
@@ -10,8 +11,11 @@ Every product is checked first: its results are compared with NumPy's. docs/perf
 
 import argparse
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +32,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--k", type=int, default=4096, help="columns of both; a multiple of 256")
     parser.add_argument("--threads", type=int, default=1, choices=cpus, metavar="T", help="of every library")
     parser.add_argument("--seconds", type=float, default=2, metavar="S", help="for each row and m")
-    parser.add_argument("--isa", choices=["native", "avx2"], default="native", help="what ggml and OpenBLAS may use")
+    parser.add_argument("--isa", choices=["native", "avx2"], default="native", help="what all but ONNX Runtime may use")
+    parser.add_argument("--neighbours", type=int, default=0, metavar="N", help="programs that use a CPU meanwhile")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where all numbers go")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="a picture of them: .svg or .png")
     parser.add_argument("--from", dest="earlier", type=Path, metavar="FILE", help="show this JSON again")
@@ -52,6 +57,18 @@ def prepare(options: argparse.Namespace) -> None:
     sys.path.insert(0, str(ROOT / "build" / "python"))
 
 
+@contextmanager
+def neighbours(count: int) -> Iterator[None]:
+    """Programs that compute all the time, on the CPUs of this one."""
+    programs = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
 def ggml_folder(isa: str) -> Path:
     packages = Path(sys.prefix) / "ggml-avx2" if isa == "avx2" else Path(sys.prefix).glob("lib/python3*/site-packages")
     packages = packages if isinstance(packages, Path) else next(packages, Path(sys.prefix))
@@ -72,13 +89,14 @@ def measure(options: argparse.Namespace) -> dict:
     libraries = rows.load(ggml_folder(options.isa), options.threads)
     comparison = Comparison(libraries, options)
     result = report.head(options, libraries)
-    for row in chosen:
-        begin = time.monotonic()
-        try:
-            result["rows"].append(comparison.run(row))
-        except (RuntimeError, ValueError) as error:  # the other rows are worth their time all the same
-            result["failed"][row.name] = str(error)
-        print(f"{row.name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+    with neighbours(options.neighbours):
+        for row in chosen:
+            begin = time.monotonic()
+            try:
+                result["rows"].append(comparison.run(row))
+            except (RuntimeError, ValueError) as error:  # the other rows are worth their time all the same
+                result["failed"][row.name] = str(error)
+            print(f"{row.name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
     result["load_average_after"] = machine.load_average()
     return result
 

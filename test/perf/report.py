@@ -18,6 +18,7 @@ def head(options: argparse.Namespace, libraries: Libraries) -> dict:
         "k": options.k,
         "m": options.m,
         "threads": options.threads,
+        "neighbours": options.neighbours,
         "seconds": options.seconds,
         "isa": options.isa,
         "machine": machine.facts(),
@@ -34,7 +35,10 @@ def head(options: argparse.Namespace, libraries: Libraries) -> dict:
 
 
 def threads(result: dict) -> str:
-    return "1 thread" if result["threads"] == 1 else f"{result['threads']} threads"
+    text = "1 thread" if result["threads"] == 1 else f"{result['threads']} threads"
+    if count := result.get("neighbours", 0):
+        text += f", beside {count} busy program" + ("" if count == 1 else "s")
+    return text
 
 
 def clock(result: dict) -> str:

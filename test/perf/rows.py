@@ -71,6 +71,10 @@ ROWS = (
     Row("int5/g128 int", (ourselves("int4/g128:f16", "int"),)),
     Row("int6/g128 int", (ourselves("int4/g128:f16", "int"),)),
     Row("int7/g128 int", (ourselves("int4/g128:f16", "int"),)),
+    # Tables of sums of activations, next to our own dot products and to what else has so few bits.
+    Row("odd1/g128 lut8", (ourselves("odd1/g128:f16", "int"),)),
+    Row("int2/g128 lut8", (ourselves("int2/g128:f16", "int"), ggml("q2_K"))),
+    Row("ternary/g256 lut8", (ourselves("ternary/g256:f16", "int"), ggml("tq2_0"))),
     # f32 activations. (q4_0 has int8 ones: it is here as what llama.cpp would run.)
     Row("int8/g32 float", (ort(8, 32, 0),)),
     Row("int8/g128 float", (ort(8, 128, 0),)),
