@@ -153,21 +153,28 @@ Values DotWriter::run(Values sums) {
   return sums;
 }
 
-/// What is left of a group's offset once its codes are centred: scale * m +
-/// offset - z for eight rows. Null where it is zero for all.
-Value centredOffset(KernelBuilder &builder, const ProductFacts &facts,
-                    Value weight, const RowGroupRecord &at) {
+/// What is left of a group's offset once its codes are centred, scale * m +
+/// offset - z, times the sum of its activations, for the rows of a vector. Null
+/// where it is zero for all.
+Value offsetTerm(KernelBuilder &builder, const ProductFacts &facts,
+                 Value weight, const RowGroupRecord &at, Value rowSum) {
   auto lanes = builder.lanesOf(builder.getI32Type());
   const Format::Stored &code = facts.code;
   int64_t centre = facts.config.getChunk() ? code.centre()
                    : facts.biasesCodes     ? -Bias
                                            : 0;
-  if (facts.hasIntegerZeros())
-    return arith::SubIOp::create(builder,
-                                 builder.splat(lanes, code.scale * centre),
-                                 loadIntegerZeros(builder, facts, weight, at));
+  if (facts.hasIntegerZeros()) {
+    Value offset = arith::SubIOp::create(
+        builder, builder.splat(lanes, code.scale * centre),
+        loadIntegerZeros(builder, facts, weight, at));
+    return arith::MulIOp::create(builder, offset, builder.broadcast(rowSum));
+  }
   int64_t constant = code.scale * centre + code.offset;
-  return constant ? builder.splat(lanes, constant) : Value();
+  if (!constant)
+    return Value();
+  // One number for all weight rows: multiplied once, not in every vector.
+  Value factor = arith::ConstantIntOp::create(builder, constant, 32);
+  return builder.broadcast(arith::MulIOp::create(builder, rowSum, factor));
 }
 
 /// sum (a - z_a) over the group, from sum a: one z_a for each of its columns.
@@ -242,7 +249,6 @@ Values NativeDot::finish(KernelBuilder &builder, const ProductFacts &facts,
   };
   Value weight = operands.weight;
   Value scale = loadScales(builder, facts, weight, at);
-  Value offset = centredOffset(builder, facts, weight, at);
   Value codeSums, minimum;
   if (operands.inputZeros)
     codeSums = loadCodeSums(builder, facts, weight, at);
@@ -253,21 +259,17 @@ Values NativeDot::finish(KernelBuilder &builder, const ProductFacts &facts,
   Value scales = operands.activations[1];
   bool scalePerGroup = cast<ShapedType>(scales.getType()).getRank() == 2;
   for (auto [index, row] : llvm::enumerate(rows)) {
-    Value rowSum, rowZero;
-    if (offset || minimum)
-      rowSum = memref::LoadOp::create(builder, operands.activations[2],
-                                      ValueRange{row, group});
+    Value rowSum = memref::LoadOp::create(builder, operands.activations[2],
+                                          ValueRange{row, group});
+    Value rowZero;
     if (operands.inputZeros)
       rowZero = memref::LoadOp::create(builder, operands.inputZeros, row);
     Value dot = sums[index];
     if (facts.code.scale != 1)
       dot = arith::MulIOp::create(builder, dot,
                                   builder.splat(lanes, facts.code.scale));
-    if (offset)
-      dot = arith::AddIOp::create(
-          builder, dot,
-          arith::MulIOp::create(builder, offset, builder.broadcast(rowSum))
-              .getResult());
+    if (Value term = offsetTerm(builder, facts, weight, at, rowSum))
+      dot = arith::AddIOp::create(builder, dot, term);
     if (rowZero)
       dot = arith::SubIOp::create(
           builder, dot,
