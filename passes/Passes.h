@@ -37,6 +37,9 @@ struct PipelineOptions : public mlir::PassPipelineOptions<PipelineOptions> {
 /// declarations.
 void buildTensorPipeline(mlir::OpPassManager &manager,
                          const PipelineOptions &options);
+/// After the first: what a target gets that writes sources of its own.
+void buildSourcePipeline(mlir::OpPassManager &manager,
+                         const PipelineOptions &options);
 void buildSelectPipeline(mlir::OpPassManager &manager,
                          const PipelineOptions &options);
 void buildKernelPipeline(mlir::OpPassManager &manager,

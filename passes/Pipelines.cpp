@@ -27,6 +27,13 @@ void mezzo::buildTensorPipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
 }
 
+void mezzo::buildSourcePipeline(OpPassManager &manager,
+                                const PipelineOptions &) {
+  manager.addPass(createLinalgElementwiseOpFusionPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
 void mezzo::buildSelectPipeline(OpPassManager &manager,
                                 const PipelineOptions &options) {
   SelectStrategyOptions select;

@@ -1,6 +1,7 @@
 //===- Registry.cpp - All targets by name ---------------------------------===//
 
 #include "targets/Arm64/Arm64.h"
+#include "targets/HlsC/HlsC.h"
 #include "targets/Target.h"
 #include "targets/X86/X86.h"
 
@@ -20,13 +21,12 @@ constexpr StringRef genericSuffix = "+generic";
 bool isPlanned(StringRef name) {
   static constexpr StringRef beginnings[] = {"x86-64", "aarch64", "arm64",
                                              "ptx-", "sm_"};
-  return name == "hls" || name == "c" ||
-         llvm::any_of(beginnings, [&](StringRef beginning) {
-           return name.starts_with(beginning);
-         });
+  return llvm::any_of(beginnings, [&](StringRef beginning) {
+    return name.starts_with(beginning);
+  });
 }
 
-/// The default machine first.
+/// Machines that instructions are written for; the default one first.
 std::vector<Target> allTargets() {
   std::vector<Target> all = x86::targets();
   llvm::append_range(all, arm64::targets());
@@ -75,6 +75,9 @@ llvm::Expected<Target> mezzo::lookupTarget(StringRef name) {
     return nativeTarget();
   if (name == "generic")
     return withoutSpellings(allTargets().front());
+  for (const Target &target : hlsc::targets())
+    if (name == target.name)
+      return target;
   for (const Target &target : allTargets()) {
     if (name == target.name)
       return target;
@@ -99,11 +102,24 @@ bool mezzo::runsHere(const Target &target) {
                       [&](StringRef feature) { return has.lookup(feature); });
 }
 
+llvm::Expected<Target> mezzo::lookupMachine(StringRef name) {
+  llvm::Expected<Target> target = lookupTarget(name);
+  if (target && target->writeFolder)
+    return llvm::createStringError(
+        "target '" + name +
+        "' has no kernels: it writes a folder of sources, by mezzo compile "
+        "model.onnx --target " +
+        name + " -o folder");
+  return target;
+}
+
 std::vector<std::string> mezzo::targetNames() {
   std::vector<std::string> names = {"native", "generic"};
   for (const Target &target : allTargets()) {
     names.push_back(target.name);
     names.push_back(withoutSpellings(target).name);
   }
+  for (const Target &target : hlsc::targets())
+    names.push_back(target.name);
   return names;
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 namespace mlir {
+class ModuleOp;
 class RewritePatternSet;
 } // namespace mlir
 
@@ -36,6 +37,21 @@ struct IntrinsicFamily {
 std::optional<llvm::StringRef>
 featureOfIntrinsic(llvm::StringRef name, llvm::StringRef machine,
                    llvm::ArrayRef<IntrinsicFamily> families);
+
+/// What a target is asked for that writes a folder of sources.
+struct FolderRequest {
+  std::string name;  ///< of the model, an identifier of C
+  std::string knobs; ///< as the user wrote them: "engine=dot,parallel_n=4"
+};
+
+/// Files by their names below the folder, and what the user should be told.
+struct FolderResult {
+  struct File {
+    std::string name, text;
+  };
+  std::vector<File> files;
+  std::string summary; ///< one line, or nothing
+};
 
 /// A machine to compile for.
 struct Target {
@@ -72,6 +88,12 @@ struct Target {
   /// Whether codes are decoded right before they are used (Common/Sink.h).
   bool sinksDecoding = false;
 
+  /// Set for a target whose output is a folder of sources, made from the
+  /// module of tensors, without kernels of ours; nothing else of it is set.
+  /// Errors: what the target cannot do with the model, and knobs.
+  llvm::Expected<FolderResult> (*writeFolder)(
+      mlir::ModuleOp module, const FolderRequest &request) = nullptr;
+
   /// Patterns that turn `tile` ops into instructions of this machine. Null:
   /// every op is lowered by its definition.
   void (*populateTileSpellings)(mlir::RewritePatternSet &patterns) = nullptr;
@@ -97,6 +119,9 @@ llvm::Expected<Target> lookupTarget(llvm::StringRef name);
 
 /// Whether this CPU has what code for `target` needs.
 bool runsHere(const Target &target);
+/// The same, of a target that kernels are written for. Errors: those above, and
+/// a target that writes a folder of sources.
+llvm::Expected<Target> lookupMachine(llvm::StringRef name);
 
 /// All names that lookupTarget takes, in the order of a help text.
 std::vector<std::string> targetNames();

@@ -24,7 +24,7 @@ class LowerTilePass : public mezzo::impl::LowerTileBase<LowerTilePass> {
   using LowerTileBase::LowerTileBase;
 
   void runOnOperation() override {
-    llvm::Expected<Target> found = lookupTarget(target);
+    llvm::Expected<Target> found = lookupMachine(target);
     if (!found) {
       getOperation().emitError() << llvm::toString(found.takeError());
       return signalPassFailure();

@@ -49,7 +49,7 @@ class SelectStrategyPass
   using SelectStrategyBase::SelectStrategyBase;
 
   void runOnOperation() override {
-    llvm::Expected<Target> found = lookupTarget(target);
+    llvm::Expected<Target> found = lookupMachine(target);
     if (!found) {
       getOperation().emitError() << llvm::toString(found.takeError());
       return signalPassFailure();

@@ -19,9 +19,11 @@ static cl::SubCommand command("compile", "a model to a shared object");
 static CompileFlags flags(command);
 static cl::opt<std::string> input(cl::Positional, cl::desc("model.onnx"),
                                   cl::Required, cl::sub(command));
-static cl::opt<std::string>
-    output("o", cl::desc("output file; - for standard output (text stages)"),
-           cl::value_desc("file"), cl::sub(command));
+static cl::opt<std::string> output(
+    "o",
+    cl::desc("output file, or folder (targets c and hls); - for standard "
+             "output (text stages)"),
+    cl::value_desc("file"), cl::sub(command));
 static cl::opt<std::string>
     emit("emit", cl::desc("stop at a stage: mezzo, tile, llvm, asm, obj, so"),
          cl::value_desc("stage"), cl::init("so"), cl::sub(command));
@@ -29,6 +31,11 @@ static cl::opt<std::string> prefix(
     "prefix",
     cl::desc("prefix of the exported symbol (default: the output's name)"),
     cl::sub(command));
+static cl::opt<std::string> knobs(
+    "knobs",
+    cl::desc("of targets c and hls: engine=dot|shift-add|look-up, "
+             "parallel_n, parallel_k, reuse, interface=axis|m_axi, clock"),
+    cl::value_desc("engine=dot,..."), cl::sub(command));
 static cl::opt<bool> timing("timing", cl::desc("print the time of each step"),
                             cl::sub(command));
 static cl::opt<std::string> debugPasses(
@@ -91,6 +98,15 @@ int compile(CompileSession &session, Stage stage, const std::string &path) {
     return UserError;
   if (stage == Stage::Obj)
     return mlir::failed(session.writeObject(path)) ? UserError : Done;
+  if (stage == Stage::So && session.target().writeFolder) {
+    mlir::FailureOr<std::string> summary = session.writeFolder(path);
+    steps.finish();
+    if (mlir::failed(summary))
+      return UserError;
+    if (!summary->empty())
+      llvm::outs() << *summary << "\n";
+    return Done;
+  }
   if (stage == Stage::So)
     return mlir::failed(session.writeShared(path)) ? UserError : Done;
   mlir::FailureOr<std::string> text = session.emitText(stage);
@@ -106,6 +122,7 @@ int run() {
   if (!options)
     return reportError(options.takeError());
   options->prefix = prefix;
+  options->knobs = knobs;
   llvm::Expected<Stage> stage = parseStage(emit);
   if (!stage)
     return reportError(stage.takeError());

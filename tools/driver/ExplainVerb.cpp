@@ -85,6 +85,11 @@ Error explainLayout(StringRef name) {
 }
 
 void explainTarget(const Target &target) {
+  if (target.writeFolder) {
+    llvm::outs() << "target    " << target.name << "\n"
+                 << "writes    a folder of sources (mezzo compile -o folder)\n";
+    return;
+  }
   llvm::outs() << "target    " << target.name << "\n"
                << "triple    " << target.triple << "\n"
                << "cpu       " << target.cpu << " " << target.features << "\n"

@@ -15,6 +15,7 @@
 #include "targets/Common/Object.h"
 #include "targets/Common/Runtime.h"
 #include "tools/driver/Context.h"
+#include "tools/driver/Folder.h"
 #include "tools/driver/ModelHeader.h"
 #include "tools/driver/Signature.h"
 
@@ -108,6 +109,10 @@ LogicalResult CompileSession::chooseTarget() {
   if (!found)
     return fail(found.takeError());
   chosenTarget = std::move(*found);
+  if (!options.knobs.empty() && !chosenTarget->writeFolder)
+    return fail(llvm::createStringError(
+        "target " + quoted(chosenTarget->name) +
+        " has no knobs: --knobs is for targets that write sources (c, hls)"));
   if (options.target == "native")
     sink(Severity::Remark, "target native is " + chosenTarget->name +
                                ": the object needs " +
@@ -195,6 +200,8 @@ LogicalResult CompileSession::runTo(Stage stage) {
     reached = Stage::Mezzo;
   }
   if (due(Stage::Tile)) {
+    if (chosenTarget->writeFolder)
+      return fail(lookupMachine(chosenTarget->name).takeError());
     if (failed(runPipeline(
             "choosing strategies",
             [&](OpPassManager &m) { buildSelectPipeline(m, pipeline); })) ||
@@ -305,6 +312,23 @@ LogicalResult CompileSession::writeObject(StringRef path) {
   if (llvm::Error error = file->commit())
     return fail(std::move(error));
   return success();
+}
+
+FailureOr<std::string> CompileSession::writeFolder(StringRef path) {
+  setModuleAttributes(path);
+  PipelineOptions pipeline;
+  if (failed(runTo(Stage::Mezzo)) ||
+      failed(runPipeline("forming stages", [&](OpPassManager &m) {
+        buildSourcePipeline(m, pipeline);
+      })))
+    return failure();
+  begin("writing sources");
+  auto result = chosenTarget->writeFolder(*moduleRef, {prefix, options.knobs});
+  if (!result)
+    return fail(result.takeError());
+  if (llvm::Error error = writeFiles(path, result->files))
+    return fail(std::move(error));
+  return result->summary;
 }
 
 LogicalResult CompileSession::writeShared(StringRef path) {

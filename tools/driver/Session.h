@@ -38,6 +38,7 @@ struct CompileOptions {
   std::string target = "native";
   std::string compute; ///< empty: the model's own word, else float
   std::string config;  ///< forced tile, for tests and tuning
+  std::string knobs;   ///< of a target that writes a folder
   std::string prefix; ///< of the exported symbol; empty: from the output's name
   std::map<std::string, int64_t> dims;
   std::map<std::string, std::vector<int64_t>> shapes;
@@ -82,6 +83,9 @@ public:
   /// The shared object, its C header and, if they are not embedded, its
   /// weights.
   mlir::LogicalResult writeShared(llvm::StringRef path);
+  /// The folder of sources of a target that writes one; what the user should
+  /// be told of it, or nothing.
+  mlir::FailureOr<std::string> writeFolder(llvm::StringRef path);
 
   mlir::MLIRContext &context() { return *mlirContext; }
   mlir::ModuleOp module() { return *moduleRef; }
