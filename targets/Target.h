@@ -42,6 +42,8 @@ featureOfIntrinsic(llvm::StringRef name, llvm::StringRef machine,
 struct FolderRequest {
   std::string name;  ///< of the model, an identifier of C
   std::string knobs; ///< as the user wrote them: "engine=dot,parallel_n=4"
+  /// Products are of mode `integer-only`; in the module they say `int`.
+  bool isIntegerOnly = false;
 };
 
 /// Files by their names below the folder, and what the user should be told.

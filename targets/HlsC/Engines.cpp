@@ -48,7 +48,9 @@ struct EngineWriter {
 
   void dot(ArrayRef<Value> in) {
     Type sumType = c.signedBits(c.isHls() ? shape.sumBits : 32),
-         productType = c.isHls() ? c.signedBits(shape.bits + 8) : c.i32();
+         productType = c.isHls()
+                           ? c.signedBits(shape.bits + shape.activationBits)
+                           : c.i32();
     Place sum = c.variable("sum", sumType, 0);
     Place rest = c.variable("rest", c.word(shape.wordBits), c.expr(in[0]));
     c.loop("i", shape.parallelK, [&](Expr i) {
@@ -75,8 +77,9 @@ struct EngineWriter {
     c.loop("i", shape.parallelK, [&](Expr i) {
       c.unroll();
       Expr code = next(rest, "code", shape.bits);
-      Expr a = c.let("a", c.convert(shiftType(shape.bits + 8),
-                                    c.element(in[1], {c.expr(in[2]) + i})));
+      Expr a =
+          c.let("a", c.convert(shiftType(shape.bits + shape.activationBits),
+                               c.element(in[1], {c.expr(in[2]) + i})));
       for (unsigned bit = 0; bit < shape.bits; ++bit)
         whenBit(code, bit, [&] { sum += bit ? a << bit : a; });
     });
@@ -119,8 +122,7 @@ emitc::FuncOp mezzo::hlsc::writeEngine(Kernel &k, const Stage &stage,
   std::vector<int64_t> row = {shape.groups * shape.padded};
   if (isLookUp)
     row = {row[0] / 4, Kernel::TableEntries};
-  Type element =
-      k.elementType(isLookUp ? Wire::Kind::Tables : Wire::Kind::Codes);
+  Type element = isLookUp ? k.tableType() : c.signedBits(shape.activationBits);
   std::string what =
       std::to_string(shape.parallelK) + " codes of " +
       std::to_string(shape.bits) + " bits by as many " +

@@ -104,6 +104,16 @@ StageEstimate rows(const Kernel &k, const Stage &stage) {
     e.dsp = AdderDsp * 20 + MultiplierDsp * 8;
     e.bram = memory(2, buffer);
     break;
+  case Stage::Kind::StaticQuantize:
+    e.cycles = flat(columns) + Division + PipelineDepth;
+    e.lut = DivisionLut + AdderLut * 2;
+    e.dsp = AdderDsp * 2;
+    break;
+  case Stage::Kind::StaticDequantize:
+    e.cycles = flat(columns) + FusedMultiplyAdd;
+    e.lut = MultiplierLut;
+    e.dsp = MultiplierDsp;
+    break;
   default: {
     mlir::linalg::GenericOp generic = stage.generic;
     double count = generic.getBody()->getOperations().size();
@@ -119,9 +129,9 @@ StageEstimate rows(const Kernel &k, const Stage &stage) {
 /// FIFOs of a wire, at all its readers.
 Range fifos(const Kernel &k, int wire) {
   const Wire &w = k.plan.wires[wire];
-  double bits = w.kind == Wire::Kind::Floats  ? 32
-                : w.kind == Wire::Kind::Codes ? 8
-                                              : 10;
+  double bits = w.kind == Wire::Kind::Floats   ? 32
+                : w.kind == Wire::Kind::Tables ? 10
+                                               : 8;
   Range bram;
   for (int reader : w.consumers)
     bram = bram +
@@ -155,8 +165,7 @@ Estimate mezzo::hlsc::estimateOf(const Kernel &k) {
   StageEstimate &total = estimate.total;
   Range slowest;
   for (const Stage &stage : k.plan.stages) {
-    StageEstimate e =
-        stage.kind == Stage::Kind::Product ? product(k, stage) : rows(k, stage);
+    StageEstimate e = stage.isProduct() ? product(k, stage) : rows(k, stage);
     e.name = stage.name;
     // The first row goes through all of them; then the slowest sets the pace.
     slowest = {std::max(slowest.low, e.cycles.low),

@@ -8,7 +8,9 @@ using namespace mezzo;
 using namespace mezzo::hlsc;
 
 bool mezzo::hlsc::waitsForRow(Stage::Kind kind) {
-  return kind != Stage::Kind::Elementwise && kind != Stage::Kind::Tables;
+  return kind != Stage::Kind::Elementwise && kind != Stage::Kind::Tables &&
+         kind != Stage::Kind::StaticQuantize &&
+         kind != Stage::Kind::StaticDequantize;
 }
 
 /// Stages that wait for a row on the longest way to a wire.

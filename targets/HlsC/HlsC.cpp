@@ -32,6 +32,10 @@ static void writeElementaryFunctions(Kernel &k) {
 }
 
 static llvm::Error writeStages(Kernel &k) {
+  if (llvm::any_of(k.plan.stages, [](const Stage &stage) {
+        return stage.kind == Stage::Kind::IntegerProduct;
+      }))
+    writeRescale(k);
   for (const Stage &stage : k.plan.stages) {
     switch (stage.kind) {
     case Stage::Kind::Quantize:
@@ -40,7 +44,14 @@ static llvm::Error writeStages(Kernel &k) {
     case Stage::Kind::Tables:
       writeTables(k, stage);
       break;
+    case Stage::Kind::StaticQuantize:
+      writeStaticQuantize(k, stage);
+      break;
+    case Stage::Kind::StaticDequantize:
+      writeStaticDequantize(k, stage);
+      break;
     case Stage::Kind::Product:
+    case Stage::Kind::IntegerProduct:
       if (llvm::Error error = writeProduct(k, stage))
         return error;
       break;
@@ -64,7 +75,8 @@ writeFolder(ModuleOp module, const FolderRequest &request, Language language) {
   llvm::Expected<Knobs> knobs = Knobs::parse(request.knobs, language);
   if (!knobs)
     return knobs.takeError();
-  llvm::Expected<Plan> plan = planOf(module, request.name, knobs->engine);
+  llvm::Expected<Plan> plan =
+      planOf(module, request.name, knobs->engine, request.isIntegerOnly);
   if (!plan)
     return plan.takeError();
 

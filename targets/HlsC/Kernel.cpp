@@ -33,10 +33,18 @@ std::string Kernel::addFloats(StringRef name, std::vector<int64_t> shape,
   return addConstant(std::move(constant), c.f32(), partitions);
 }
 
-Type Kernel::elementType(Wire::Kind kind) {
-  return kind == Wire::Kind::Floats  ? c.f32()
-         : kind == Wire::Kind::Codes ? c.signedBits(8)
-                                     : c.signedBits(10);
+Type Kernel::elementType(const Wire &wire) {
+  switch (wire.kind) {
+  case Wire::Kind::Floats:
+    return c.f32();
+  case Wire::Kind::Codes:
+    return codeType();
+  case Wire::Kind::Tables:
+    return tableType();
+  case Wire::Kind::Integers:
+    return wire.codes.isSigned ? c.signedBits(8) : c.unsignedBits(8);
+  }
+  llvm_unreachable("all kinds are above");
 }
 
 std::vector<int64_t> Kernel::rowShape(const Wire &wire) const {
@@ -56,16 +64,42 @@ int64_t Kernel::rowElements(const Wire &wire) const {
 
 void Kernel::addParameters(SmallVectorImpl<CodeBuilder::Parameter> &parameters,
                            const Wire &wire, StringRef name, bool isInput) {
-  Type element = elementType(wire.kind);
+  Type element = elementType(wire);
   bool isHls = c.isHls();
   parameters.push_back(
       {name.str(), isHls ? c.stream(element) : c.array(element, rowShape(wire)),
        isInput && !isHls});
-  if (wire.kind == Wire::Kind::Floats)
+  if (!wire.hasStep())
     return;
   parameters.push_back({(name + "_step").str(),
                         isHls ? c.stream(c.f32()) : c.array(c.f32(), {1}),
                         isInput && !isHls});
+}
+
+void Kernel::stageFunction(const Stage &stage, StringRef what,
+                           CodeBuilder::Body body) {
+  c.comment(stage.name + ": " + what.str() + ".");
+  SmallVector<CodeBuilder::Parameter> parameters;
+  for (unsigned index = 0; index < stage.inputs.size(); ++index)
+    addParameters(parameters, input(stage, index),
+                  stage.inputs.size() == 1 ? "x" : input(stage, index).name,
+                  /*isInput=*/true);
+  addParameters(parameters, output(stage), "y", /*isInput=*/false);
+  functions.push_back(
+      c.function(names.get("run_" + stage.name), parameters, Type(),
+                 [&](ArrayRef<Value> in) { forRows([&] { body(in); }); }));
+  c.blank();
+}
+
+void Kernel::clampAndRound(Place code, float low, float high) {
+  c.when(Expr(code) < c.real(low), [&] { code = c.real(low); });
+  c.when(c.real(high) < Expr(code), [&] { code = c.real(high); });
+  c.when(c.compare(emitc::CmpPredicate::ne, code, code),
+         [&] { code = c.real(0); });
+  // Floats from 2^23 on are integers.
+  c.comment("to the nearest integer, ties to even");
+  code = Expr(code) + c.real(0x1.8p23f);
+  code = Expr(code) - c.real(0x1.8p23f);
 }
 
 void Kernel::forRows(llvm::function_ref<void()> body) {

@@ -29,6 +29,7 @@ struct Kernel {
   std::vector<ConstantArray> constants;
   /// The function of each stage.
   std::vector<mlir::emitc::FuncOp> functions;
+  mlir::emitc::FuncOp rescale; ///< null where nothing is integer-only
 
   Kernel(CodeBuilder &c, const Plan &plan, const Knobs &knobs);
 
@@ -50,7 +51,9 @@ struct Kernel {
 
   /// Half tables of 4 columns have 8 entries of 10 bits.
   static constexpr int64_t TableEntries = 8;
-  mlir::Type elementType(Wire::Kind kind);
+  mlir::Type elementType(const Wire &wire);
+  mlir::Type codeType() { return c.signedBits(8); }
+  mlir::Type tableType() { return c.signedBits(10); }
   /// Elements of a row, apart from the scale.
   std::vector<int64_t> rowShape(const Wire &wire) const;
   int64_t rowElements(const Wire &wire) const;
@@ -63,6 +66,12 @@ struct Kernel {
   /// The next element of an input, which in C is that at `index`.
   Expr read(mlir::Value input, llvm::ArrayRef<Expr> index);
   void write(mlir::Value output, llvm::ArrayRef<Expr> index, Expr value);
+  /// The function of a stage, in which `body` is run for every row.
+  void stageFunction(const Stage &stage, llvm::StringRef what,
+                     CodeBuilder::Body body);
+  /// Clamps a float and rounds it to the nearest integer, ties to even; NaN
+  /// becomes 0.
+  void clampAndRound(Place code, float low, float high);
   /// A whole row of floats as an array.
   mlir::Value readRow(mlir::Value input, llvm::StringRef name, int64_t columns);
 };
@@ -70,10 +79,15 @@ struct Kernel {
 /// The stages, one writer each; every function is appended to the kernel.
 void writeQuantize(Kernel &k, const Stage &stage);
 void writeTables(Kernel &k, const Stage &stage);
+void writeStaticQuantize(Kernel &k, const Stage &stage);
+void writeStaticDequantize(Kernel &k, const Stage &stage);
 llvm::Error writeProduct(Kernel &k, const Stage &stage);
 void writeNorm(Kernel &k, const Stage &stage);
 void writeSoftmax(Kernel &k, const Stage &stage);
 void writeElementwise(Kernel &k, const Stage &stage);
+
+/// The function that all products of mode `integer-only` end with.
+void writeRescale(Kernel &k);
 
 /// The function that multiplies `parallelK` codes by as many activations.
 mlir::emitc::FuncOp writeEngine(Kernel &k, const Stage &stage,

@@ -139,9 +139,12 @@ llvm::Expected<ProductShape> ProductShape::of(const Stage &stage,
   shape.steps = shape.padded / shape.parallelK;
   shape.wordBits =
       std::max<unsigned>(8, llvm::PowerOf2Ceil(shape.parallelK * shape.bits));
-  // 2^bits - 1 times 127, in magnitude, for each column; then the correction,
-  // and the factor 2 of odd formats.
-  int64_t largest = shape.padded * 127 * ((int64_t(1) << shape.bits) - 1);
+  // 2^bits - 1 times 127 (or 255), in magnitude, for each column; then the
+  // correction, and the factor 2 of odd formats.
+  bool isDifference = stage.kind == Stage::Kind::IntegerProduct;
+  shape.activationBits = isDifference ? 9 : 8;
+  int64_t largest = shape.padded * (isDifference ? 255 : 127) *
+                    ((int64_t(1) << shape.bits) - 1);
   shape.sumBits = llvm::Log2_64_Ceil(largest + 1) + 1;
   if (largest > INT32_MAX / 8)
     return llvm::createStringError(

@@ -38,6 +38,7 @@ struct ProductShape {
   int64_t steps;                ///< of parallelK columns, in a group
   unsigned wordBits;            ///< of parallelK codes: 8, 16, 32 or 64
   unsigned sumBits;             ///< of a group's sum of products, signed
+  unsigned activationBits;      ///< 8, or 9: differences of codes and zeros
 
   /// Errors: knobs that do not fit the product, sums beyond 32 bits.
   static llvm::Expected<ProductShape> of(const Stage &stage,

@@ -5,10 +5,12 @@
 #include "dialects/Mezzo/Mezzo.h"
 #include "lib/Support/Sanitize.h"
 #include "targets/HlsC/Elements.h"
+#include "targets/HlsC/PlanInteger.h"
 #include "targets/HlsC/Weights.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <map>
@@ -29,13 +31,69 @@ static StringRef nodeName(Location loc) {
   return {};
 }
 
+/// Names that mean something where wires are in scope. (The names of functions
+/// of ours that are made of a stage's come after, and give way.)
+static constexpr StringRef reserved[] = {"fmaf",
+                                         "fabsf",
+                                         "sqrtf",
+                                         "pop",
+                                         "push",
+                                         "bits_of",
+                                         "float_of",
+                                         "main",
+                                         "memcpy",
+                                         "memset",
+                                         "printf",
+                                         "wrong",
+                                         "row",
+                                         "dataflow",
+                                         "hls",
+                                         "differences",
+                                         "isnan",
+                                         "isinf",
+                                         "isfinite",
+                                         "isnormal",
+                                         "signbit",
+                                         "fpclassify",
+                                         "isgreater",
+                                         "isless",
+                                         "isgreaterequal",
+                                         "islessequal",
+                                         "islessgreater",
+                                         "isunordered",
+                                         "errno",
+                                         "unix",
+                                         "linux",
+                                         "math_exp",
+                                         "math_log",
+                                         "math_tanh",
+                                         "math_erf",
+                                         "math_sin",
+                                         "math_cos",
+                                         "math_maximum"};
+
+/// What looks like a macro may be one of a header.
+static std::string safeName(StringRef name) {
+  std::string identifier = toIdentifier(name);
+  bool isUpper = llvm::none_of(identifier, llvm::isLower);
+  return isUpper ? identifier + "_wire" : identifier;
+}
+
+static Stage stageOf(Stage::Kind kind) {
+  Stage stage;
+  stage.kind = kind;
+  return stage;
+}
+
 namespace {
 
 class Planner {
 public:
-  Planner(ModuleOp module, StringRef name, Engine engine)
-      : module(module), engine(engine) {
+  Planner(ModuleOp module, StringRef name, Engine engine, bool isIntegerOnly)
+      : module(module), engine(engine), isIntegerOnly(isIntegerOnly) {
     plan.name = toIdentifier(name);
+    for (StringRef word : reserved)
+      names.get(word);
   }
   llvm::Expected<Plan> run();
 
@@ -43,6 +101,10 @@ private:
   void readInputs(func::FuncOp function);
   void readOp(Operation *op);
   void readProduct(MatmulOp op);
+  void readIntegerProduct(MatmulOp op, Stage stage);
+  void readQuantize(QuantizeOp op);
+  void readDequantize(DequantizeOp op);
+  void readReshape(Operation *op, Value from, Value to);
   void readElementwise(linalg::GenericOp op);
   template <typename Op>
   void readRows(Op op, Stage::Kind kind);
@@ -67,9 +129,14 @@ private:
 
   ModuleOp module;
   Engine engine;
+  bool isIntegerOnly;
   Plan plan;
   UniqueIdentifiers names;
   llvm::DenseMap<Value, int> wires;
+  /// Results of DequantizeLinear by the wire of their codes: floats are made
+  /// of them where somebody reads floats.
+  llvm::DenseMap<Value, int> dequantized;
+  llvm::DenseSet<Operation *> absorbed; ///< into a stage before
   llvm::DenseMap<int, int> codes;
   std::map<std::pair<int, int64_t>, int> tables;
   std::vector<std::string> problems;
@@ -89,7 +156,8 @@ void Planner::refuse(Operation *op, const Twine &why) {
 std::optional<std::pair<int64_t, int64_t>>
 Planner::shapeOf(Value value, Operation *op, StringRef what) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!type || !type.getElementType().isF32() || type.getRank() == 0) {
+  if (!type || type.getRank() == 0 ||
+      !(type.getElementType().isF32() || isa<QType>(type.getElementType()))) {
     refuse(op, what + " is no row of floats (f32)");
     return std::nullopt;
   }
@@ -108,7 +176,7 @@ Planner::shapeOf(Value value, Operation *op, StringRef what) {
 
 int Planner::newWire(StringRef name, Wire::Kind kind, int64_t columns) {
   Wire wire;
-  wire.name = names.get(name);
+  wire.name = names.get(safeName(name));
   wire.kind = kind;
   wire.columns = columns;
   plan.wires.push_back(std::move(wire));
@@ -153,6 +221,16 @@ int Planner::wireOf(Value value, Operation *op) {
   auto found = wires.find(value);
   if (found != wires.end())
     return found->second;
+  auto code = dequantized.find(value);
+  if (code != dequantized.end()) {
+    int from = code->second;
+    Stage stage = stageOf(Stage::Kind::StaticDequantize);
+    stage.inputs = {from};
+    std::string name = plan.wires[from].name + "_values";
+    addStage(std::move(stage), name, Wire::Kind::Floats,
+             plan.wires[from].columns);
+    return wires[value] = plan.stages.back().output;
+  }
   refuse(op, "reads what no stage makes (a constant where rows are expected)");
   return -1;
 }
@@ -186,7 +264,7 @@ std::vector<float> Planner::vectorOf(Value value, Operation *op,
 int Planner::codesOf(int wire) {
   auto [found, isNew] = codes.try_emplace(wire, -1);
   if (isNew) {
-    Stage stage{Stage::Kind::Quantize};
+    Stage stage = stageOf(Stage::Kind::Quantize);
     stage.inputs = {wire};
     std::string name = plan.wires[wire].name + "_codes";
     addStage(std::move(stage), name, Wire::Kind::Codes,
@@ -199,7 +277,7 @@ int Planner::codesOf(int wire) {
 int Planner::tablesOf(int wire, int64_t group) {
   auto [found, isNew] = tables.try_emplace({wire, group}, -1);
   if (isNew) {
-    Stage stage{Stage::Kind::Tables};
+    Stage stage = stageOf(Stage::Kind::Tables);
     stage.group = group;
     stage.inputs = {codesOf(wire)};
     std::string name = plan.wires[wire].name + "_tables";
@@ -225,17 +303,22 @@ void Planner::readProduct(MatmulOp op) {
   if (!weight || !weight.isQuantized())
     return refuse(op, "has codes that are computed at run time");
   auto shape = shapeOf(op.getOutput(), op, "the product");
-  int input = wireOf(op.getInput(), op);
-  if (!shape || input < 0)
-    return;
   auto matrix = matrixOf(weight);
   if (!matrix)
     return refuse(op, llvm::toString(matrix.takeError()));
-  Stage stage{Stage::Kind::Product};
+  if (!shape)
+    return;
+  Stage stage = stageOf(isIntegerOnly ? Stage::Kind::IntegerProduct
+                                      : Stage::Kind::Product);
   stage.weight = std::make_shared<QuantizedMatrix>(std::move(*matrix));
   stage.group = stage.weight->groupLength;
   if (op.getBias())
     stage.bias = vectorOf(op.getBias(), op, shape->second);
+  if (isIntegerOnly)
+    return readIntegerProduct(op, std::move(stage));
+  int input = wireOf(op.getInput(), op);
+  if (input < 0)
+    return;
   stage.inputs = {engine == Engine::LookUp ? tablesOf(input, stage.group)
                                            : codesOf(input)};
   StringRef name = nodeName(op.getLoc());
@@ -244,13 +327,98 @@ void Planner::readProduct(MatmulOp op) {
   wires[op.getOutput()] = plan.stages.back().output;
 }
 
+void Planner::readIntegerProduct(MatmulOp op, Stage stage) {
+  auto input = dequantized.find(op.getInput());
+  if (input == dequantized.end())
+    return refuse(op, "reads floats, and integer-only products read what "
+                      "DequantizeLinear gives of int8 or uint8: quantize its "
+                      "input, or use --compute int");
+  std::optional<RequantizeChain> chain = chainAfter(op.getOutput());
+  if (!chain)
+    return refuse(
+        op,
+        "is followed by others than a bias, Relu and "
+        "QuantizeLinear, which follow an integer-only product: quantize its "
+        "output, or use --compute int");
+  if (engine == Engine::LookUp)
+    return refuse(op, "is integer-only, which engine=look-up does not have: "
+                      "use engine=dot or engine=shift-add");
+  if (chain->bias) {
+    if (!stage.bias.empty())
+      return refuse(op, "has two biases");
+    stage.bias = vectorOf(chain->bias, op, stage.weight->rows);
+    if (stage.bias.empty())
+      return;
+  }
+  llvm::Expected<StaticCodes> output = staticCodesOf(module, chain->quantize);
+  if (!output)
+    return refuse(chain->quantize, llvm::toString(output.takeError()));
+  if (llvm::Error error = fillRequantization(
+          stage, plan.wires[input->second].codes, *output, chain->hasRelu))
+    return refuse(op, llvm::toString(std::move(error)));
+  stage.inputs = {input->second};
+  absorbed.insert(chain->ops.begin(), chain->ops.end());
+  StringRef name = nodeName(op.getLoc());
+  int64_t rows = stage.weight->rows;
+  addStage(std::move(stage), name.empty() ? StringRef("product") : name,
+           Wire::Kind::Integers, rows);
+  int wire = plan.stages.back().output;
+  plan.wires[wire].codes = *output;
+  wires[chain->quantize.getOutput()] = wire;
+}
+
+void Planner::readQuantize(QuantizeOp op) {
+  int input = wireOf(op.getInput(), op);
+  llvm::Expected<StaticCodes> output = staticCodesOf(module, op);
+  if (!output)
+    return refuse(op, llvm::toString(output.takeError()));
+  if (input < 0)
+    return;
+  Stage stage = stageOf(Stage::Kind::StaticQuantize);
+  stage.inputs = {input};
+  StringRef name = nodeName(op.getLoc());
+  addStage(std::move(stage), name.empty() ? StringRef("quantized") : name,
+           Wire::Kind::Integers, plan.wires[input].columns);
+  int wire = plan.stages.back().output;
+  plan.wires[wire].codes = *output;
+  wires[op.getOutput()] = wire;
+}
+
+void Planner::readDequantize(DequantizeOp op) {
+  int input = wireOf(op.getInput(), op);
+  if (input < 0)
+    return;
+  llvm::Expected<StaticCodes> codes = staticCodesOf(module, op);
+  if (!codes)
+    return refuse(op, llvm::toString(codes.takeError()));
+  const StaticCodes &made = plan.wires[input].codes;
+  if (codes->scale != made.scale || codes->zero != made.zero)
+    return refuse(op, "has another scale or zero point than the "
+                      "QuantizeLinear before it");
+  dequantized[op.getOutput()] = input;
+}
+
+void Planner::readReshape(Operation *op, Value from, Value to) {
+  auto code = dequantized.find(from);
+  bool isLazy = code != dequantized.end() && !wires.contains(from);
+  int wire = isLazy ? code->second : wireOf(from, op);
+  auto shape = shapeOf(to, op, "the result");
+  if (!shape || wire < 0)
+    return;
+  if (shape->second != plan.wires[wire].columns)
+    return refuse(op, "reshapes rows of " + Twine(plan.wires[wire].columns) +
+                          " columns to rows of " + Twine(shape->second) +
+                          ", which this target does not have");
+  (isLazy ? dequantized : wires)[to] = wire;
+}
+
 template <typename Op>
 void Planner::readRows(Op op, Stage::Kind kind) {
   auto shape = shapeOf(op.getOutput(), op, "the result");
   int input = wireOf(op.getInput(), op);
   if (!shape || input < 0)
     return;
-  Stage stage{kind};
+  Stage stage = stageOf(kind);
   stage.inputs = {input};
   if constexpr (!std::is_same_v<Op, SoftmaxOp>) {
     stage.gamma = vectorOf(op.getScale(), op, shape->second);
@@ -324,7 +492,7 @@ void Planner::readElementwise(linalg::GenericOp op) {
   auto shape = shapeOf(op.getResult(0), op, "the result");
   if (!shape)
     return;
-  Stage stage{Stage::Kind::Elementwise};
+  Stage stage = stageOf(Stage::Kind::Elementwise);
   stage.generic = op;
   for (unsigned index = 0; index < op.getNumDpsInputs(); ++index) {
     std::optional<ElementOperand> operand = operandOf(op, index);
@@ -345,23 +513,15 @@ void Planner::readElementwise(linalg::GenericOp op) {
 }
 
 void Planner::readOp(Operation *op) {
-  auto reshape = [&](Value from, Value to) {
-    auto shape = shapeOf(to, op, "the result");
-    int wire = wireOf(from, op);
-    if (!shape || wire < 0)
-      return;
-    if (shape->second != plan.wires[wire].columns)
-      return refuse(op, "reshapes rows of " + Twine(plan.wires[wire].columns) +
-                            " columns to rows of " + Twine(shape->second) +
-                            ", which this target does not have");
-    wires[to] = wire;
-  };
   llvm::TypeSwitch<Operation *>(op)
       .Case<arith::ConstantOp, LoadWeightOp, tensor::EmptyOp, linalg::FillOp>(
           [](auto) {})
-      .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
-          [&](auto shape) { reshape(shape.getSrc(), shape.getResult()); })
+      .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp>([&](auto shape) {
+        readReshape(shape, shape.getSrc(), shape.getResult());
+      })
       .Case([&](MatmulOp product) { readProduct(product); })
+      .Case([&](QuantizeOp quantize) { readQuantize(quantize); })
+      .Case([&](DequantizeOp dequantize) { readDequantize(dequantize); })
       .Case([&](RmsNormOp norm) { readRows(norm, Stage::Kind::RmsNorm); })
       .Case([&](LayerNormOp norm) { readRows(norm, Stage::Kind::LayerNorm); })
       .Case([&](SoftmaxOp rows) { readRows(rows, Stage::Kind::Softmax); })
@@ -396,21 +556,23 @@ llvm::Expected<Plan> Planner::run() {
   readInputs(entry);
   if (problems.empty()) // what follows from sizes that are not known is noise
     for (Operation &op : entry.getBody().front())
-      readOp(&op);
+      if (!absorbed.contains(&op))
+        readOp(&op);
   if (problems.empty() && plan.stages.empty())
     return llvm::createStringError("the model computes nothing");
   if (problems.empty())
     return std::move(plan);
   // What reads a refused result has no wire to read: the cause is enough.
-  std::string text = "the model does not fit the target:";
+  std::string text = "the model does not fit the target: ";
+  llvm::ListSeparator separator("; ");
   for (const std::string &problem : problems)
     if (!StringRef(problem).contains("reads what no stage makes") ||
         problems.size() == 1)
-      text += "\n  " + problem;
+      text += std::string(StringRef(separator)) + problem;
   return llvm::createStringError(text);
 }
 
 llvm::Expected<Plan> mezzo::hlsc::planOf(ModuleOp module, StringRef name,
-                                         Engine engine) {
-  return Planner(module, name, engine).run();
+                                         Engine engine, bool isIntegerOnly) {
+  return Planner(module, name, engine, isIntegerOnly).run();
 }

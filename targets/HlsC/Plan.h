@@ -3,6 +3,7 @@
 #ifndef MEZZO_TARGETS_HLSC_PLAN_H
 #define MEZZO_TARGETS_HLSC_PLAN_H
 
+#include "lib/Golden/Matmul.h"
 #include "lib/Number/QuantizedMatrix.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -12,6 +13,15 @@
 #include <vector>
 
 namespace mezzo::hlsc {
+
+/// Codes of 8 bits whose scale and zero point the model fixes, for a tensor.
+struct StaticCodes {
+  float scale = 1;
+  int32_t zero = 0;
+  bool isSigned = true;
+  int32_t lo() const { return isSigned ? -128 : 0; }
+  int32_t hi() const { return isSigned ? 127 : 255; }
+};
 
 /// A model as a plain C program or a hardware pipeline has it: stages, each of
 /// which makes a row of one thing out of rows of others, and nothing crosses
@@ -26,13 +36,17 @@ namespace mezzo::hlsc {
 struct Wire {
   /// What a row of it is.
   enum class Kind {
-    Floats, ///< `columns` floats
-    Codes,  ///< a float, the scale; then `columns` codes of 8 bits
-    Tables, ///< a float, the scale; then half a table per block of 4 columns
+    Floats,   ///< `columns` floats
+    Codes,    ///< a float, the scale; then `columns` codes of 8 bits
+    Tables,   ///< a float, the scale; then half a table per block of 4 columns
+    Integers, ///< `columns` codes of 8 bits, as `codes` says
   };
   std::string name;
   Kind kind = Kind::Floats;
   int64_t columns = 0;
+  StaticCodes codes; ///< Integers
+  /// Whether rows come with a scale of their own.
+  bool hasStep() const { return kind == Kind::Codes || kind == Kind::Tables; }
   int producer = -1;          ///< index of a stage; -1: an input of the model
   std::vector<int> consumers; ///< indices of stages
   bool isOutput = false;
@@ -48,10 +62,13 @@ struct ElementOperand {
 
 struct Stage {
   enum class Kind {
-    Quantize, ///< Floats -> Codes
-    Tables,   ///< Codes -> Tables
-    Product,  ///< Codes or Tables -> Floats
-    RmsNorm,  ///< Floats -> Floats; as are the others
+    Quantize,         ///< Floats -> Codes
+    Tables,           ///< Codes -> Tables
+    Product,          ///< Codes or Tables -> Floats
+    StaticQuantize,   ///< Floats -> Integers
+    IntegerProduct,   ///< Integers -> Integers: mode `integer-only`
+    StaticDequantize, ///< Integers -> Floats
+    RmsNorm,          ///< Floats -> Floats; as are the others
     LayerNorm,
     Softmax,
     Elementwise
@@ -60,10 +77,16 @@ struct Stage {
   std::string name;
   std::vector<int> inputs;
   int output = -1;
+  bool isProduct() const {
+    return kind == Kind::Product || kind == Kind::IntegerProduct;
+  }
 
   // Product.
   std::shared_ptr<QuantizedMatrix> weight;
   std::vector<float> bias;
+  // IntegerProduct.
+  std::vector<int32_t> integerBias;
+  golden::Requantization requantization;
   // Tables: padded columns of a group; and of the products that read them.
   int64_t group = 0;
   // Norms.
@@ -87,8 +110,11 @@ enum class Engine { Dot, ShiftAdd, LookUp };
 
 /// Reads the stages out of a module of tensors. Errors, all at once: sizes that
 /// are not known, operators that have no stage.
+///
+/// With `isIntegerOnly`, products lie between DequantizeLinear and
+/// QuantizeLinear, and are of mode `integer-only`.
 llvm::Expected<Plan> planOf(mlir::ModuleOp module, llvm::StringRef name,
-                            Engine engine);
+                            Engine engine, bool isIntegerOnly);
 
 } // namespace mezzo::hlsc
 

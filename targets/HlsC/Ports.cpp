@@ -174,14 +174,14 @@ void Checker::judge(int64_t interval) {
         name = named.getName().str();
       std::string where;
       for (int64_t part : bank)
-        where += (where.empty() ? " " : ", ") + std::to_string(part);
-      problem = ("function '" + current.getName() + "' accesses bank" +
-                 (where.empty() ? Twine("") : Twine(where)) + " of array '" +
-                 name + "' at " + Twine(addresses.size()) +
-                 " addresses in an iteration; with " + Twine(PortsPerBank) +
-                 " ports and an initiation interval of " + Twine(interval) +
-                 " there can be " + Twine(PortsPerBank * interval))
-                    .str();
+        where += (where.empty() ? "bank " : ", ") + std::to_string(part);
+      problem =
+          ("function '" + current.getName() + "' accesses " + where +
+           (where.empty() ? "" : " of ") + "array '" + name + "' at " +
+           Twine(addresses.size()) + " addresses in an iteration; with " +
+           Twine(PortsPerBank) + " ports and an initiation interval of " +
+           Twine(interval) + " there can be " + Twine(PortsPerBank * interval))
+              .str();
     }
   }
   accesses.clear();

@@ -89,6 +89,12 @@ bool writes(Operation &op) {
   return isa<emitc::AssignOp, emitc::VerbatimOp, emitc::ForOp, emitc::IfOp>(op);
 }
 
+/// A value that nobody needs, or only others of that kind.
+bool isDead(Operation *op) {
+  return op->getNumResults() == 1 && !isStreamAccess(op) &&
+         !isa<emitc::VariableOp>(op) && llvm::all_of(op->getUsers(), isDead);
+}
+
 /// The op that prints the line in which the value of `op` stands, if it stands
 /// inside of its only user.
 Operation *onlyUser(Operation *op) {
@@ -186,8 +192,11 @@ static std::string constantText(emitc::ConstantOp op) {
   bool isUnsigned = integer.getType().isUnsignedInteger();
   SmallString<16> text;
   integer.getValue().toString(text, 10, !isUnsigned);
+  bool isLong = integer.getType().getIntOrFloatBitWidth() > 32;
+  if (!isUnsigned && isLong)
+    text += "ll"; // a shift is as wide as what is shifted
   if (isUnsigned)
-    text += integer.getType().getIntOrFloatBitWidth() > 32 ? "ull" : "u";
+    text += isLong ? "ull" : "u";
   return text.str().str();
 }
 
@@ -391,8 +400,7 @@ void Printer::printStatement(Operation &op) {
       .Default([&](Operation *other) {
         if (other->getNumResults() == 0) {
           indent() << expressionOf(other).text << ";\n";
-        } else if (!isInline(other) &&
-                   (!other->use_empty() || isStreamAccess(other))) {
+        } else if (!isInline(other) && !isDead(other)) {
           std::string text = expressionOf(other).text;
           indent() << "const "
                    << declaration(other->getResult(0).getType(),
@@ -410,6 +418,16 @@ void Printer::printBlock(Block &block) {
   --depth;
 }
 
+/// Scalars, and arrays that are not written; but C99 has no way from an array
+/// of arrays to one of constant arrays.
+static bool isConst(emitc::FuncOp function, BlockArgument argument) {
+  if (auto array = dyn_cast<emitc::ArrayType>(argument.getType()))
+    return array.getRank() == 1 &&
+           function.getArgAttr(argument.getArgNumber(), constAttrName());
+  auto opaque = dyn_cast<emitc::OpaqueType>(argument.getType());
+  return !opaque || !opaque.getValue().ends_with("&");
+}
+
 void Printer::printFunction(emitc::FuncOp function) {
   Scope scope(visible);
   if (ArrayAttr specifiers = function.getSpecifiersAttr())
@@ -421,11 +439,7 @@ void Printer::printFunction(emitc::FuncOp function) {
   for (BlockArgument argument : function.getArguments()) {
     if (argument.getArgNumber())
       os << ", ";
-    bool isReference =
-        isa<emitc::OpaqueType>(argument.getType()) &&
-        cast<emitc::OpaqueType>(argument.getType()).getValue().ends_with("&");
-    if (function.getArgAttr(argument.getArgNumber(), constAttrName()) ||
-        (!isa<emitc::ArrayType>(argument.getType()) && !isReference))
+    if (isConst(function, argument))
       os << "const ";
     os << declaration(argument.getType(), name(argument));
   }

@@ -88,12 +88,19 @@ public:
 
 private:
   bool isLookUp() const { return k.knobs.engine == Engine::LookUp; }
+  bool isInteger() const { return stage.kind == Stage::Kind::IntegerProduct; }
+  /// Whether anything is corrected by the sums of activations.
+  bool needsSums() const { return commonCorrection != 0 || !minima.empty(); }
+  void addRequantization();
+  void giveOutCodes(Expr block, Value output);
   void addConstants();
-  void load(Value input);
+  void sumUp(Expr g, llvm::function_ref<void(Place *)> body);
+  void loadTables(Value input);
+  void loadCodes(Value input);
   void block(Expr block, Expr step, Value output);
   void scaleGroup(Expr block, Expr group, Expr step);
   /// The integer of a group that the scale multiplies.
-  Expr whole(Expr dot, Expr sum, Expr block, Expr group, Expr lane);
+  Expr whole(Expr block, Expr group, Expr lane);
   void giveOut(Expr block, Value output);
   void lanes(llvm::function_ref<void(Expr)> body, bool isUnrolled = true);
 
@@ -103,6 +110,7 @@ private:
   const QuantizedMatrix &weight;
   const ProductShape &shape;
   std::string weights, scales, corrections, minima, bias;
+  std::string multipliers, shifts; ///< integer-only: of the rows' factors
   std::optional<int64_t> commonCorrection;
   emitc::FuncOp engine;
   Value row, sums, totals, dots;
@@ -130,12 +138,15 @@ void ProductWriter::addConstants() {
   auto at = [&](int64_t row, int64_t group) {
     return weight.groupIndex(row, group);
   };
-  scales = k.addFloats(stage.name + "_scales", perGroup,
-                       byLane<float>(shape, shape.groups,
-                                     [&](int64_t row, int64_t group) {
-                                       return weight.scales[at(row, group)];
-                                     }),
-                       perLane);
+  if (isInteger())
+    addRequantization();
+  else
+    scales = k.addFloats(stage.name + "_scales", perGroup,
+                         byLane<float>(shape, shape.groups,
+                                       [&](int64_t row, int64_t group) {
+                                         return weight.scales[at(row, group)];
+                                       }),
+                         perLane);
 
   // What the sum of a group's activations is multiplied by (Engines.cpp).
   Format::Affine affine = weight.spec.format.affine();
@@ -172,6 +183,32 @@ void ProductWriter::addConstants() {
     bias = k.addFloats(stage.name + "_bias", {shape.rows}, stage.bias);
 }
 
+void ProductWriter::addRequantization() {
+  Partition perLane[] = {{1, 0}};
+  auto add = [&](StringRef what, Type element,
+                 llvm::function_ref<int64_t(int64_t)> get) {
+    ConstantArray array{(stage.name + what).str(),
+                        "",
+                        {shape.blocks, shape.parallelN},
+                        {},
+                        {},
+                        {},
+                        0};
+    array.integers = byLane<int64_t>(
+        shape, 1, [&](int64_t row, int64_t) { return get(row); });
+    return k.addConstant(std::move(array), element, perLane);
+  };
+  const std::vector<Dyadic> &factors = stage.requantization.factors;
+  multipliers = add("_multipliers", c.i32(),
+                    [&](int64_t row) { return factors[row].multiplier; });
+  // Rows that pad the last block are not given out; any shift will do.
+  shifts =
+      add("_shifts", c.i32(), [&](int64_t row) { return factors[row].shift; });
+  if (!stage.integerBias.empty())
+    bias = add("_bias", c.i32(),
+               [&](int64_t row) { return stage.integerBias[row]; });
+}
+
 /// Rows of the weight that go through together.
 void ProductWriter::lanes(llvm::function_ref<void(Expr)> body,
                           bool isUnrolled) {
@@ -186,67 +223,82 @@ void ProductWriter::lanes(llvm::function_ref<void(Expr)> body,
   });
 }
 
-/// The row, padded to whole steps, and the sums of its groups. Tables come
-/// padded; the sum of four activations is their entry 0, negated.
-void ProductWriter::load(Value input) {
-  if (isLookUp()) {
-    int64_t blocks = shape.padded / 4;
-    c.loop("g", shape.groups, [&](Expr g) {
-      Place sum = c.variable("sum", c.i32(), 0);
+/// Runs `body` with a sum for the activations of a group, or with null where
+/// nothing is corrected by it.
+void ProductWriter::sumUp(Expr g, llvm::function_ref<void(Place *)> body) {
+  if (!needsSums())
+    return body(nullptr);
+  Place sum = c.variable("sum", c.i32(), 0);
+  body(&sum);
+  c.element(sums, {g}) = sum;
+}
+
+/// Tables come padded; the sum of four activations is their entry 0, negated.
+void ProductWriter::loadTables(Value input) {
+  int64_t blocks = shape.padded / 4;
+  c.loop("g", shape.groups, [&](Expr g) {
+    sumUp(g, [&](Place *sum) {
       c.loop("i", blocks, [&](Expr i) {
         Expr at = c.let("at", g * blocks + i);
         c.loop("e", Kernel::TableEntries, [&](Expr e) {
           c.pipeline();
           c.element(row, {at, e}) = k.read(input, {at, e});
         });
-        sum =
-            Expr(sum) - c.convert(c.i32(), c.element(row, {at, c.integer(0)}));
+        if (sum)
+          *sum = Expr(*sum) -
+                 c.convert(c.i32(), c.element(row, {at, c.integer(0)}));
       });
-      c.element(sums, {g}) = sum;
     });
-    return;
-  }
-  bool isWhole = shape.padded == shape.group &&
-                 shape.groups * shape.group == shape.columns;
-  c.loop("g", shape.groups, [&](Expr g) {
-    Place sum = c.variable("sum", c.i32(), 0);
-    c.loop("i", shape.padded, [&](Expr i) {
-      c.pipeline();
-      Type type = k.elementType(Wire::Kind::Codes);
-      auto next = [&] { return k.read(input, {g * shape.group + i}); };
-      Place code = isWhole ? c.variable("code", type, next())
-                           : c.variable("code", type, 0);
-      if (!isWhole)
-        c.when(c.binary<emitc::LogicalAndOp>(
-                   i < shape.group, g * shape.group + i < shape.columns),
-               [&] { code = next(); });
-      c.element(row, {g * shape.padded + i}) = code;
-      sum += c.convert(c.i32(), code);
-    });
-    c.element(sums, {g}) = sum;
   });
 }
 
-Expr ProductWriter::whole(Expr dot, Expr sum, Expr block, Expr group,
-                          Expr lane) {
-  Expr result = c.convert(c.i32(), dot);
+/// The row, its groups padded to whole steps.
+void ProductWriter::loadCodes(Value input) {
+  bool isWhole = shape.padded == shape.group &&
+                 shape.groups * shape.group == shape.columns;
+  Type type = c.signedBits(shape.activationBits);
+  auto next = [&](Expr g, Expr i) {
+    Expr code = k.read(input, {g * shape.group + i});
+    if (!isInteger())
+      return code;
+    return c.convert(c.i32(), code) - int64_t(k.input(stage).codes.zero);
+  };
+  c.loop("g", shape.groups, [&](Expr g) {
+    sumUp(g, [&](Place *sum) {
+      c.loop("i", shape.padded, [&](Expr i) {
+        c.pipeline();
+        Place code = isWhole ? c.variable("code", type, next(g, i))
+                             : c.variable("code", type, 0);
+        if (!isWhole)
+          c.when(c.binary<emitc::LogicalAndOp>(
+                     i < shape.group, g * shape.group + i < shape.columns),
+                 [&] { code = next(g, i); });
+        c.element(row, {g * shape.padded + i}) = code;
+        if (sum)
+          *sum += c.convert(c.i32(), code);
+      });
+    });
+  });
+}
+
+Expr ProductWriter::whole(Expr block, Expr group, Expr lane) {
+  Expr result = c.convert(c.i32(), c.element(dots, {lane}));
   int64_t factor = weight.spec.format.affine().scale;
   if (factor != 1)
     result = result * factor;
-  if (!commonCorrection)
-    result =
-        result +
-        c.convert(c.i32(), c.element(corrections, {block, group, lane})) * sum;
-  else if (*commonCorrection != 0)
-    result = result + c.integer(*commonCorrection) * sum;
+  if (commonCorrection != 0) {
+    Expr correction =
+        commonCorrection
+            ? c.integer(*commonCorrection)
+            : c.convert(c.i32(), c.element(corrections, {block, group, lane}));
+    result = result + correction * c.element(sums, {group});
+  }
   return isLookUp() ? result / c.integer(2) : result;
 }
 
 void ProductWriter::scaleGroup(Expr block, Expr group, Expr step) {
   lanes([&](Expr lane) {
-    Expr integer =
-        c.let("whole", whole(c.element(dots, {lane}), c.element(sums, {group}),
-                             block, group, lane));
+    Expr integer = c.let("whole", whole(block, group, lane));
     Expr scale =
         c.let("scale", Expr(c.element(scales, {block, group, lane})) * step);
     c.line("COUNT_SCALE();");
@@ -280,8 +332,35 @@ void ProductWriter::giveOut(Expr block, Value output) {
       /*isUnrolled=*/false);
 }
 
+/// Mode integer-only: int32 sums to codes, a row has one group.
+void ProductWriter::giveOutCodes(Expr block, Value output) {
+  const golden::Requantization &to = stage.requantization;
+  lanes(
+      [&](Expr lane) {
+        Expr n = c.let("n", block * shape.parallelN + lane);
+        auto put = [&] {
+          Expr sum = whole(block, c.integer(0), lane);
+          if (!bias.empty())
+            sum = sum + c.element(bias, {block, lane});
+          Expr m = c.element(multipliers, {block, lane}),
+               e = c.element(shifts, {block, lane});
+          Expr code = c.call(k.rescale,
+                             {sum.value, m.value, e.value,
+                              c.integer(to.zeroPoint).value,
+                              c.integer(to.lo).value, c.integer(to.hi).value});
+          k.write(output, {n}, c.convert(k.elementType(k.output(stage)), code));
+        };
+        if (shape.rows % shape.parallelN)
+          c.when(n < shape.rows, put);
+        else
+          put();
+      },
+      /*isUnrolled=*/false);
+}
+
 void ProductWriter::block(Expr block, Expr step, Value output) {
-  lanes([&](Expr lane) { c.element(totals, {lane}) = c.real(0); });
+  if (!isInteger())
+    lanes([&](Expr lane) { c.element(totals, {lane}) = c.real(0); });
   c.loop("g", shape.groups, [&](Expr g) {
     lanes([&](Expr lane) { c.element(dots, {lane}) = c.integer(0); });
     int64_t perStep = isLookUp() ? shape.parallelK / 4 : shape.parallelK;
@@ -293,9 +372,13 @@ void ProductWriter::block(Expr block, Expr step, Value output) {
         c.element(dots, {lane}) += c.call(engine, {word.value, row, at.value});
       });
     });
-    scaleGroup(block, g, step);
+    if (!isInteger())
+      scaleGroup(block, g, step);
   });
-  giveOut(block, output);
+  if (isInteger())
+    giveOutCodes(block, output);
+  else
+    giveOut(block, output);
 }
 
 void ProductWriter::run() {
@@ -313,28 +396,35 @@ void ProductWriter::run() {
       k.names.get("run_" + stage.name), parameters, Type(),
       [&](ArrayRef<Value> in) {
         for (const std::string &constant :
-             {weights, scales, corrections, minima})
+             {weights, scales, corrections, minima, multipliers, shifts})
           if (!constant.empty())
             c.partitioned(constant);
         int64_t columns = shape.groups * shape.padded;
         uint64_t step = shape.parallelK;
         if (isLookUp())
-          row = c.localArray("table", k.elementType(Wire::Kind::Tables),
+          row = c.localArray("table", k.tableType(),
                              {columns / 4, Kernel::TableEntries},
                              {{0, int64_t(step / 4)}, {1, 0}});
         else
-          row = c.localArray("a", k.elementType(Wire::Kind::Codes), {columns},
+          row = c.localArray("a", c.signedBits(shape.activationBits), {columns},
                              {{0, int64_t(step)}});
-        sums = c.localArray("sums", c.i32(), {shape.groups});
-        totals = c.localArray("totals", c.f32(), {shape.parallelN}, {{0, 0}});
+        if (needsSums())
+          sums = c.localArray("sums", c.i32(), {shape.groups});
+        if (!isInteger())
+          totals = c.localArray("totals", c.f32(), {shape.parallelN}, {{0, 0}});
         dots =
             c.localArray("dots", c.signedBits(c.isHls() ? shape.sumBits : 32),
                          {shape.parallelN}, {{0, 0}});
         k.forRows([&] {
-          Expr step = c.let("step", k.read(in[1], {c.integer(0)}));
-          load(in[0]);
+          Expr step;
+          if (!isInteger())
+            step = c.let("step", k.read(in[1], {c.integer(0)}));
+          if (isLookUp())
+            loadTables(in[0]);
+          else
+            loadCodes(in[0]);
           c.loop("block", shape.blocks,
-                 [&](Expr at) { block(at, step, in[2]); });
+                 [&](Expr at) { block(at, step, in.back()); });
         });
       }));
   c.blank();

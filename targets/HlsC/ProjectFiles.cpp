@@ -118,9 +118,9 @@ static std::string sizes(const Project &p) {
   for (const Wire &wire : p.plan().wires)
     if (wire.producer >= 0 && !wire.isOutput)
       buffers +=
-          p.kernel.rowElements(wire) * (wire.kind == Wire::Kind::Floats  ? 4
-                                        : wire.kind == Wire::Kind::Codes ? 1
-                                                                         : 2);
+          p.kernel.rowElements(wire) * (wire.kind == Wire::Kind::Floats   ? 4
+                                        : wire.kind == Wire::Kind::Tables ? 2
+                                                                          : 1);
   return "estimate: " + std::to_string(constants) + " bytes of constants, " +
          std::to_string(buffers) +
          " bytes of buffers between stages, without code and stack";

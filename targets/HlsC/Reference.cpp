@@ -20,6 +20,36 @@ static Rows product(const Plan &plan, const Stage &stage, const Rows &x) {
   return y;
 }
 
+static Rows quantizeStatic(const Plan &plan, const Wire &wire, const Rows &x) {
+  const StaticCodes &to = wire.codes;
+  golden::QuantizedActivations q = golden::quantizeStatic(
+      x, plan.rows, wire.columns, to.scale, to.zero, to.lo(), to.hi());
+  return Rows(q.codes.begin(), q.codes.end());
+}
+
+static Rows dequantizeStatic(const Wire &wire, const Rows &codes) {
+  Rows y;
+  for (float code : codes)
+    y.push_back((code - float(wire.codes.zero)) * wire.codes.scale);
+  return y;
+}
+
+static Rows integerProduct(const Plan &plan, const Stage &stage,
+                           const Rows &codes) {
+  const Wire &from = plan.wires[stage.inputs[0]];
+  golden::QuantizedActivations a;
+  a.rows = plan.rows;
+  a.cols = a.block = from.columns;
+  a.codes.assign(codes.begin(), codes.end());
+  a.scales.assign(plan.rows, from.codes.scale);
+  a.zeros.assign(plan.rows, from.codes.zero);
+  std::vector<int32_t> y(plan.rows * stage.weight->rows);
+  // The plan has checked what it refuses.
+  llvm::cantFail(golden::matmulIntegerOnly(a, *stage.weight, stage.integerBias,
+                                           stage.requantization, y));
+  return Rows(y.begin(), y.end());
+}
+
 static Rows elementwise(const Plan &plan, const Stage &stage,
                         const std::vector<Rows> &wires) {
   int64_t columns = plan.wires[stage.output].columns;
@@ -38,7 +68,7 @@ static Rows elementwise(const Plan &plan, const Stage &stage,
 }
 
 /// Codes and tables are other forms of the floats that they come from: their
-/// wires hold those.
+/// wires hold those. Integers are codes, which floats hold exactly.
 static Rows run(const Plan &plan, const Stage &stage,
                 const std::vector<Rows> &wires) {
   const Rows &x = wires[stage.inputs[0]];
@@ -50,6 +80,12 @@ static Rows run(const Plan &plan, const Stage &stage,
     return x;
   case Stage::Kind::Product:
     return product(plan, stage, x);
+  case Stage::Kind::StaticQuantize:
+    return quantizeStatic(plan, plan.wires[stage.output], x);
+  case Stage::Kind::IntegerProduct:
+    return integerProduct(plan, stage, x);
+  case Stage::Kind::StaticDequantize:
+    return dequantizeStatic(plan.wires[stage.inputs[0]], x);
   case Stage::Kind::RmsNorm:
     golden::rmsNorm(x, plan.rows, columns, stage.gamma, stage.epsilon, y);
     return y;

@@ -12,28 +12,11 @@ using namespace mlir;
 using namespace mezzo;
 using namespace mezzo::hlsc;
 
-/// The function of a stage of rows.
-static void stageFunction(Kernel &k, const Stage &stage, StringRef what,
-                          CodeBuilder::Body body) {
-  CodeBuilder &c = k.c;
-  c.comment(stage.name + ": " + what.str() + ".");
-  SmallVector<CodeBuilder::Parameter> parameters;
-  for (unsigned index = 0; index < stage.inputs.size(); ++index)
-    k.addParameters(parameters, k.input(stage, index),
-                    stage.inputs.size() == 1 ? "x" : k.input(stage, index).name,
-                    /*isInput=*/true);
-  k.addParameters(parameters, k.output(stage), "y", /*isInput=*/false);
-  k.functions.push_back(
-      c.function(k.names.get("run_" + stage.name), parameters, Type(),
-                 [&](ArrayRef<Value> in) { k.forRows([&] { body(in); }); }));
-  c.blank();
-}
-
 void mezzo::hlsc::writeQuantize(Kernel &k, const Stage &stage) {
   CodeBuilder &c = k.c;
   int64_t columns = k.input(stage).columns;
-  stageFunction(
-      k, stage,
+  k.stageFunction(
+      stage,
       "rows of " + std::to_string(columns) +
           " activations to int8, a scale for each",
       [&](ArrayRef<Value> in) {
@@ -53,16 +36,9 @@ void mezzo::hlsc::writeQuantize(Kernel &k, const Stage &stage) {
           c.pipeline();
           Place code =
               c.variable("code", c.f32(), c.element(x, {i}) / Expr(step));
-          c.when(Expr(code) < c.real(-127), [&] { code = c.real(-127); });
-          c.when(c.real(127) < Expr(code), [&] { code = c.real(127); });
-          c.when(c.compare(emitc::CmpPredicate::ne, code, code),
-                 [&] { code = c.real(0); });
-          c.comment("to the nearest integer, ties to even");
-          code = Expr(code) + c.real(0x1.8p23f);
-          code = Expr(code) - c.real(0x1.8p23f);
+          k.clampAndRound(code, -127, 127);
           k.write(in[1], {i},
-                  c.convert(k.elementType(Wire::Kind::Codes),
-                            c.convert(c.i32(), code)));
+                  c.convert(k.codeType(), c.convert(c.i32(), code)));
         });
       });
 }
@@ -74,8 +50,8 @@ void mezzo::hlsc::writeTables(Kernel &k, const Stage &stage) {
   int64_t groups = llvm::divideCeil(columns, group),
           blocks = llvm::divideCeil(group, 4);
   bool isWhole = group % 4 == 0 && columns % group == 0;
-  stageFunction(
-      k, stage, "half tables of four activations each, once for all products",
+  k.stageFunction(
+      stage, "half tables of four activations each, once for all products",
       [&](ArrayRef<Value> in) {
         Value a = c.localArray("a", c.i32(), {4}, {{0, 0}});
         k.write(in[3], {c.integer(0)}, k.read(in[1], {c.integer(0)}));
@@ -102,7 +78,7 @@ void mezzo::hlsc::writeTables(Kernel &k, const Stage &stage) {
                 sum = entry >> j & 1 ? sum + value : sum - value;
               }
               k.write(in[2], {g * blocks + i, c.integer(entry)},
-                      c.convert(k.elementType(Wire::Kind::Tables), sum));
+                      c.convert(k.tableType(), sum));
             }
           });
         });
@@ -145,50 +121,50 @@ void mezzo::hlsc::writeNorm(Kernel &k, const Stage &stage) {
     gamma = k.addFloats(stage.name + "_gamma", {columns}, stage.gamma);
   if (!stage.beta.empty())
     beta = k.addFloats(stage.name + "_beta", {columns}, stage.beta);
-  stageFunction(k, stage,
-                isLayerNorm ? "layer normalization"
-                            : "normalization by the root mean square",
-                [&](ArrayRef<Value> in) {
-                  Value x = k.readRow(in[0], "values", columns);
-                  if (isLayerNorm) {
-                    Expr sum = reduce(
-                        k, "sums", columns, 0,
-                        [&](Expr i) { return Expr(c.element(x, {i})); }, add);
-                    Expr mean = c.let("mean", sum / c.real(columns));
-                    Value centred = c.localArray("centred", c.f32(), {columns});
-                    c.loop("i", columns, [&](Expr i) {
-                      c.pipeline();
-                      c.element(centred, {i}) = c.element(x, {i}) - mean;
-                    });
-                    x = centred;
-                  }
-                  Expr squares = reduce(
-                      k, "squares", columns, 0,
-                      [&](Expr i) {
-                        Expr value = c.let("value", c.element(x, {i}));
-                        return value * value;
-                      },
-                      add);
-                  Expr root = c.call(
-                      "sqrtf", c.f32(),
-                      {squares / c.real(columns) + c.real(stage.epsilon)});
-                  Expr inverse = c.let("inverse", c.real(1) / root);
-                  c.loop("i", columns, [&](Expr i) {
-                    c.pipeline();
-                    Expr y = c.element(x, {i}) * inverse;
-                    if (!gamma.empty())
-                      y = y * c.element(gamma, {i});
-                    if (!beta.empty())
-                      y = y + c.element(beta, {i});
-                    k.write(in[1], {i}, y);
-                  });
-                });
+  k.stageFunction(
+      stage,
+      isLayerNorm ? "layer normalization"
+                  : "normalization by the root mean square",
+      [&](ArrayRef<Value> in) {
+        Value x = k.readRow(in[0], "values", columns);
+        if (isLayerNorm) {
+          Expr sum = reduce(
+              k, "sums", columns, 0,
+              [&](Expr i) { return Expr(c.element(x, {i})); }, add);
+          Expr mean = c.let("mean", sum / c.real(columns));
+          Value centred = c.localArray("centred", c.f32(), {columns});
+          c.loop("i", columns, [&](Expr i) {
+            c.pipeline();
+            c.element(centred, {i}) = c.element(x, {i}) - mean;
+          });
+          x = centred;
+        }
+        Expr squares = reduce(
+            k, "squares", columns, 0,
+            [&](Expr i) {
+              Expr value = c.let("value", c.element(x, {i}));
+              return value * value;
+            },
+            add);
+        Expr root = c.call("sqrtf", c.f32(),
+                           {squares / c.real(columns) + c.real(stage.epsilon)});
+        Expr inverse = c.let("inverse", c.real(1) / root);
+        c.loop("i", columns, [&](Expr i) {
+          c.pipeline();
+          Expr y = c.element(x, {i}) * inverse;
+          if (!gamma.empty())
+            y = y * c.element(gamma, {i});
+          if (!beta.empty())
+            y = y + c.element(beta, {i});
+          k.write(in[1], {i}, y);
+        });
+      });
 }
 
 void mezzo::hlsc::writeSoftmax(Kernel &k, const Stage &stage) {
   CodeBuilder &c = k.c;
   int64_t columns = k.input(stage).columns;
-  stageFunction(k, stage, "softmax", [&](ArrayRef<Value> in) {
+  k.stageFunction(stage, "softmax", [&](ArrayRef<Value> in) {
     Value x = k.readRow(in[0], "values", columns);
     Expr largest = c.let(
         "largest",
@@ -223,7 +199,7 @@ void mezzo::hlsc::writeElementwise(Kernel &k, const Stage &stage) {
             : k.addFloats(stage.name + "_operand" + std::to_string(index),
                           {int64_t(operand.values.size())}, operand.values));
   int64_t columns = k.output(stage).columns;
-  stageFunction(k, stage, "element by element", [&](ArrayRef<Value> in) {
+  k.stageFunction(stage, "element by element", [&](ArrayRef<Value> in) {
     c.loop("i", columns, [&](Expr i) {
       c.pipeline();
       SmallVector<Expr> wires, operands;

@@ -19,7 +19,7 @@ using llvm::StringRef;
 int64_t Project::scaleMultiplies() const {
   int64_t count = 0;
   for (const Stage &stage : plan().stages)
-    if (stage.kind == Stage::Kind::Product) {
+    if (stage.kind == Stage::Kind::Product) { // the others have no scales
       ProductShape shape =
           llvm::cantFail(ProductShape::of(stage, kernel.knobs));
       count += shape.blocks * shape.parallelN * shape.groups;

@@ -51,9 +51,9 @@ static void writeRowLoop(Kernel &k) {
           std::string shape;
           for (int64_t size : k.rowShape(wire))
             shape += "[" + std::to_string(size) + "]";
-          c.line("static " + CodeBuilder::spell(k.elementType(wire.kind)) +
-                 " " + wire.name + shape + ";");
-          if (wire.kind != Wire::Kind::Floats)
+          c.line("static " + CodeBuilder::spell(k.elementType(wire)) + " " +
+                 wire.name + shape + ";");
+          if (wire.hasStep())
             c.line(
                 "static float " +
                 steps.try_emplace(wire.name, k.names.get(wire.name + "_step"))
@@ -72,7 +72,7 @@ static void writeRowLoop(Kernel &k) {
                 return;
               }
               arguments.push_back(wire.name);
-              if (wire.kind != Wire::Kind::Floats)
+              if (wire.hasStep())
                 arguments.push_back(steps[wire.name]);
             };
             for (int input : stage.inputs)
@@ -142,7 +142,7 @@ const End &RegionWriter::end(int wire, int which, const Twine &name) {
     return end;
   const Wire &w = plan.wires[wire];
   end.rows = name.str() == w.name ? w.name : k.names.get(name.str());
-  if (w.kind != Wire::Kind::Floats)
+  if (w.hasStep())
     end.steps = k.names.get(end.rows + "_step");
   return end;
 }
@@ -172,7 +172,7 @@ void RegionWriter::declare(int wire, const End &end, int64_t rows) {
     c.line("hls::stream<" + CodeBuilder::spell(element) + ", " + Twine(depth) +
            "> " + fifo + "(\"" + fifo + "\");");
   };
-  one(k.elementType(w.kind), end.rows, depth);
+  one(k.elementType(w), end.rows, depth);
   if (!end.steps.empty())
     one(c.f32(), end.steps, 2 + rows);
 }
@@ -214,7 +214,7 @@ void RegionWriter::writeSplit(int wire) {
   for (unsigned copy = 0; copy < copies; ++copy)
     k.addParameters(parameters, w, "copy" + std::to_string(copy),
                     /*isInput=*/false);
-  bool hasStep = w.kind != Wire::Kind::Floats;
+  bool hasStep = w.hasStep();
   splits[wire] = c.function(k.names.get("split_" + w.name), parameters, Type(),
                             [&](ArrayRef<Value> in) {
                               unsigned stride = hasStep ? 2 : 1;

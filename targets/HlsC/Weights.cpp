@@ -15,9 +15,8 @@ using namespace mlir;
 using namespace mezzo;
 using namespace mezzo::hlsc;
 
-/// The raw bytes of a constant, at least `want` of them.
-static llvm::Expected<std::vector<uint8_t>> bytesOf(ElementsAttr constant,
-                                                    size_t want) {
+llvm::Expected<std::vector<uint8_t>> mezzo::hlsc::bytesOf(ElementsAttr constant,
+                                                          size_t want) {
   ArrayRef<char> raw;
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(constant)) {
     if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())

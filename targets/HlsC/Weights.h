@@ -12,6 +12,11 @@ namespace mezzo::hlsc {
 /// Errors: other types, and fewer bytes than the type needs.
 llvm::Expected<std::vector<float>> floatsOf(mlir::ElementsAttr constant);
 
+/// The raw bytes of a constant, at least `want` of them; a splat is written
+/// out. Errors: fewer.
+llvm::Expected<std::vector<uint8_t>> bytesOf(mlir::ElementsAttr constant,
+                                             size_t want);
+
 /// A quantized weight with nothing packed. Errors: data that are too short.
 llvm::Expected<QuantizedMatrix> matrixOf(WeightOp weight);
 

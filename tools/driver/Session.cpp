@@ -113,6 +113,11 @@ LogicalResult CompileSession::chooseTarget() {
     return fail(llvm::createStringError(
         "target " + quoted(chosenTarget->name) +
         " has no knobs: --knobs is for targets that write sources (c, hls)"));
+  // No strategy computes this mode in kernels; sources of C have it.
+  if (options.compute == "integer-only" && chosenTarget->writeFolder) {
+    isIntegerOnly = true;
+    options.compute = "int";
+  }
   if (options.target == "native")
     sink(Severity::Remark, "target native is " + chosenTarget->name +
                                ": the object needs " +
@@ -323,7 +328,7 @@ FailureOr<std::string> CompileSession::writeFolder(StringRef path) {
       })))
     return failure();
   begin("writing sources");
-  auto result = chosenTarget->writeFolder(*moduleRef, {prefix, options.knobs});
+  auto result = chosenTarget->writeFolder(*moduleRef, {prefix, options.knobs, isIntegerOnly});
   if (!result)
     return fail(result.takeError());
   if (llvm::Error error = writeFiles(path, result->files))

@@ -120,6 +120,7 @@ private:
   std::string currentStep;
   std::optional<PipelineSnapshot> snapshot;
   bool isBug = false;
+  bool isIntegerOnly = false; ///< of a target that writes a folder
 };
 
 } // namespace mezzo
