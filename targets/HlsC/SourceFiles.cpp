@@ -66,7 +66,7 @@ std::string mezzo::hlsc::headerFile(const Project &p) {
     os << generated << "#ifndef " << guard(p, "KERNEL") << "\n#define "
        << guard(p, "KERNEL") << "\n\n";
     if (p.isHls())
-      os << "#include \"ap_int.h\"\n#include \"dataflow.h\"\n\n";
+      os << "#include \"dataflow.h\"\n\n";
     else
       os << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
     os << "/* The model, " << p.plan().rows << " rows of";
@@ -92,6 +92,7 @@ std::string mezzo::hlsc::kernelFile(const Project &p) {
   return text([&](raw_ostream &os) {
     StringRef code = p.code;
     os << generated << "#include \"kernel.h\"\n\n#include \"weights.h\"\n\n"
+       << (p.isHls() ? "#include \"ap_int.h\"\n\n" : "")
        << "#include <math.h>\n#include <stdint.h>\n\n";
     os << "/* The test bench counts the multiplications of scales. */\n"
           "#ifdef MEZZO_COUNT\nextern long "
@@ -192,9 +193,11 @@ std::string mezzo::hlsc::vectorsFile(const Project &p) {
           "arithmetic makes of them: the bits of floats. */\n";
     auto arrays = [&](const std::vector<int> &wires,
                       const std::vector<std::vector<float>> &all) {
-      for (auto [wire, values] : llvm::zip(wires, all)) {
-        os << "\nstatic const uint32_t bits_of_" << p.plan().wires[wire].name
-           << "[" << values.size() << "] = {\n";
+      for (size_t index = 0; index < wires.size(); ++index) {
+        const std::vector<float> &values = all[index];
+        os << "\nstatic const uint32_t bits_of_"
+           << p.plan().wires[wires[index]].name << "[" << values.size()
+           << "] = {\n";
         list(os, values.size(), [&](size_t at) {
           return "0x" + llvm::utohexstr(bitsOf(values[at]), true) + "u";
         });
