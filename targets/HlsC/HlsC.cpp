@@ -117,8 +117,8 @@ writeFolder(ModuleOp module, const FolderRequest &request, Language language) {
     result.files.push_back(
         {"sim/hls_stream.h",
          std::string(mezzo_hls_stream, mezzo_hls_stream_end)});
-    result.summary = estimate.summary();
   }
+  result.summary = isHls ? estimate.summary() : memoryEstimate(project);
   return result;
 }
 

@@ -117,8 +117,10 @@ private:
   int newWire(StringRef name, Wire::Kind kind, int64_t columns);
   void addStage(Stage stage, StringRef name, Wire::Kind kind, int64_t columns);
   /// Rows and columns of a tensor of floats; notes what is wrong with it.
-  std::optional<std::pair<int64_t, int64_t>> shapeOf(Value value, Operation *op,
-                                                     StringRef what);
+  std::optional<std::pair<int64_t, int64_t>>
+  shapeOf(Value value, llvm::function_ref<void(const Twine &)> refuse);
+  std::optional<std::pair<int64_t, int64_t>> shapeOf(Value value,
+                                                     Operation *op);
   /// The wire of a tensor; -1 where there is none, which is noted.
   int wireOf(Value value, Operation *op);
   std::optional<ElementsAttr> constantOf(Value value);
@@ -126,6 +128,7 @@ private:
   std::optional<ElementOperand> operandOf(linalg::GenericOp op, unsigned index);
   /// Notes a problem of a node.
   void refuse(Operation *op, const Twine &why);
+  void note(const Twine &problem);
 
   ModuleOp module;
   Engine engine;
@@ -144,34 +147,43 @@ private:
 
 } // namespace
 
-void Planner::refuse(Operation *op, const Twine &why) {
-  StringRef name = nodeName(op->getLoc());
-  std::string subject =
-      name.empty() ? op->getName().getStringRef().str() : quoted(name);
-  std::string problem = subject + ": " + why.str();
+void Planner::note(const Twine &text) {
+  std::string problem = text.str();
   if (!llvm::is_contained(problems, problem))
     problems.push_back(std::move(problem));
 }
 
+void Planner::refuse(Operation *op, const Twine &why) {
+  StringRef name = nodeName(op->getLoc());
+  std::string subject =
+      name.empty() ? op->getName().getStringRef().str() : quoted(name);
+  note(subject + " " + why);
+}
+
 std::optional<std::pair<int64_t, int64_t>>
-Planner::shapeOf(Value value, Operation *op, StringRef what) {
+Planner::shapeOf(Value value, llvm::function_ref<void(const Twine &)> refuse) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type || type.getRank() == 0 ||
       !(type.getElementType().isF32() || isa<QType>(type.getElementType()))) {
-    refuse(op, what + " is no row of floats (f32)");
+    refuse("is no tensor of floats (f32) with rows");
     return std::nullopt;
   }
   if (!type.hasStaticShape()) {
-    refuse(op, what + " has sizes that are not known: fix them, with --dim "
-                      "NAME=SIZE or --shape");
+    refuse("has sizes that are not known: fix them, with --dim NAME=SIZE or "
+           "--shape");
+    return std::nullopt;
+  }
+  if (type.getNumElements() == 0) {
+    refuse("has no elements");
     return std::nullopt;
   }
   int64_t columns = type.getShape().back();
-  if (type.getNumElements() == 0) {
-    refuse(op, what + " has no elements");
-    return std::nullopt;
-  }
   return std::pair(type.getNumElements() / columns, columns);
+}
+
+std::optional<std::pair<int64_t, int64_t>> Planner::shapeOf(Value value,
+                                                            Operation *op) {
+  return shapeOf(value, [&](const Twine &why) { refuse(op, why); });
 }
 
 int Planner::newWire(StringRef name, Wire::Kind kind, int64_t columns) {
@@ -203,16 +215,18 @@ void Planner::readInputs(func::FuncOp function) {
       name = cast<DictionaryAttr>(signature[index])
                  .getAs<StringAttr>("name")
                  .str();
-    auto shape = shapeOf(argument, function, "input " + quoted(name));
+    auto shape = shapeOf(argument, [&](const Twine &why) {
+      note("input " + quoted(name) + " " + why);
+    });
     int wire = newWire(name, Wire::Kind::Floats, shape ? shape->second : 1);
     plan.inputs.push_back(wire);
     wires[argument] = wire;
     if (!shape)
       continue;
     if (plan.rows && plan.rows != shape->first)
-      refuse(function, "input " + quoted(name) + " has " + Twine(shape->first) +
-                           " rows, another " + Twine(plan.rows) +
-                           ": all inputs run through together, row by row");
+      note("input " + quoted(name) + " has " + Twine(shape->first) +
+           " rows, another " + Twine(plan.rows) +
+           ": all inputs run through together, row by row");
     plan.rows = shape->first;
   }
 }
@@ -302,7 +316,7 @@ void Planner::readProduct(MatmulOp op) {
       load ? module.lookupSymbol<WeightOp>(load.getWeight()) : WeightOp();
   if (!weight || !weight.isQuantized())
     return refuse(op, "has codes that are computed at run time");
-  auto shape = shapeOf(op.getOutput(), op, "the product");
+  auto shape = shapeOf(op.getOutput(), op);
   auto matrix = matrixOf(weight);
   if (!matrix)
     return refuse(op, llvm::toString(matrix.takeError()));
@@ -402,7 +416,7 @@ void Planner::readReshape(Operation *op, Value from, Value to) {
   auto code = dequantized.find(from);
   bool isLazy = code != dequantized.end() && !wires.contains(from);
   int wire = isLazy ? code->second : wireOf(from, op);
-  auto shape = shapeOf(to, op, "the result");
+  auto shape = shapeOf(to, op);
   if (!shape || wire < 0)
     return;
   if (shape->second != plan.wires[wire].columns)
@@ -414,7 +428,7 @@ void Planner::readReshape(Operation *op, Value from, Value to) {
 
 template <typename Op>
 void Planner::readRows(Op op, Stage::Kind kind) {
-  auto shape = shapeOf(op.getOutput(), op, "the result");
+  auto shape = shapeOf(op.getOutput(), op);
   int input = wireOf(op.getInput(), op);
   if (!shape || input < 0)
     return;
@@ -489,7 +503,7 @@ void Planner::readElementwise(linalg::GenericOp op) {
     if (!isElementOp(&inner))
       return refuse(op, "computes " + inner.getName().getStringRef() +
                             ", which this target does not have yet");
-  auto shape = shapeOf(op.getResult(0), op, "the result");
+  auto shape = shapeOf(op.getResult(0), op);
   if (!shape)
     return;
   Stage stage = stageOf(Stage::Kind::Elementwise);
@@ -539,8 +553,9 @@ void Planner::readOutputs(Operation *terminator) {
     if (wire < 0)
       continue;
     if (plan.wires[wire].producer < 0 || plan.wires[wire].isOutput)
-      refuse(terminator, "gives out " + quoted(plan.wires[wire].name) +
-                             " unchanged or twice");
+      note("output " + quoted(plan.wires[wire].name) +
+           " is an input or another output, unchanged: this target has "
+           "outputs that stages make, once each");
     plan.wires[wire].isOutput = true;
     plan.outputs.push_back(wire);
   }

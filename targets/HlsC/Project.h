@@ -31,6 +31,8 @@ std::string benchFile(const Project &project);
 std::string makeFile(const Project &project);
 std::string configFile(const Project &project);
 std::string tclFile(const Project &project);
+/// One line about the memory that the C version takes.
+std::string memoryEstimate(const Project &project);
 std::string readmeFile(const Project &project, const Estimate &estimate);
 
 } // namespace mezzo::hlsc

@@ -110,7 +110,7 @@ std::string mezzo::hlsc::tclFile(const Project &p) {
 }
 
 /// Bytes of constants, and of the arrays between stages.
-static std::string sizes(const Project &p) {
+std::string mezzo::hlsc::memoryEstimate(const Project &p) {
   int64_t constants = 0, buffers = 0;
   for (const ConstantArray &array : p.kernel.constants)
     constants += array.floats.size() * 4 + array.integers.size() * 2 +
@@ -137,7 +137,7 @@ std::string mezzo::hlsc::readmeFile(const Project &p,
        << "* multiplications of scales in a run: " << p.scaleMultiplies()
        << "\n";
     if (!p.isHls()) {
-      os << "* " << sizes(p) << "\n";
+      os << "* " << memoryEstimate(p) << "\n";
       return;
     }
     os << "* interface: "

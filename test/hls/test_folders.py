@@ -53,7 +53,8 @@ def small_feed_forward(bits=4):
 @pytest.mark.parametrize("bits, engine", [(4, "dot"), (3, "shift-add"), (2, "look-up")])
 def test_feed_forward_in_c(tmp_path, bits, engine):
     folder = tmp_path / "block"
-    compiled(small_feed_forward(bits), folder, "--target", "c", "--knobs", f"engine={engine}", *STATIC)
+    out = compiled(small_feed_forward(bits), folder, "--target", "c", "--knobs", f"engine={engine}", *STATIC)
+    assert re.fullmatch(r"estimate: \d+ bytes of constants, \d+ bytes of buffers between stages, .*\n", out)
     assert sorted(path.name for path in folder.iterdir()) == [
         "Makefile", "README.md", "bench.c", "kernel.c", "kernel.h", "vectors.h", "weights.h",
     ]  # fmt: skip
@@ -231,9 +232,9 @@ def test_names_from_a_model(tmp_path, target, names):
 
 REFUSED = [
     ([], small_feed_forward, "input 'x' has sizes that are not known: fix them, with --dim NAME=SIZE or --shape"),
-    (STATIC + ["--compute", "float"], small_feed_forward, "'gate': is a product in mode float, and this target has"),
+    (STATIC + ["--compute", "float"], small_feed_forward, "'gate' is a product in mode float, and this target has"),
     (["--dim", "rows=5"], lambda: weight_only(1, "int8", "channel"), "add --compute int"),
-    (STATIC + ["--compute", "integer-only"], small_feed_forward, "'gate': reads floats, and integer-only products read"),
+    (STATIC + ["--compute", "integer-only"], small_feed_forward, "'gate' reads floats, and integer-only products read"),
     (["--compute", "integer-only", "--knobs", "engine=look-up"], two_layers, "is integer-only, which engine=look-up does"),
     (STATIC + ["--knobs", "speed=3"], small_feed_forward, "there is no knob 'speed': use engine, parallel_n,"),
     (STATIC + ["--knobs", "engine=magic"], small_feed_forward, "knob 'engine' is 'magic': use dot, shift-add or look-up"),
@@ -280,4 +281,6 @@ def test_other_ways_to_ask(tmp_path):
     assert done.returncode == 1 and "target 'c' has no kernels: it writes a folder of sources" in done.stderr
     done = run("mezzo", "compile", source, "-o", tmp_path / "m.so", "--target", "x86-64-v3", "--knobs", "engine=dot")
     assert done.returncode == 1 and "target 'x86-64-v3' has no knobs" in done.stderr
+    done = run("mezzo", "compile", source, "-o", tmp_path / "folder", "--target", "c", *STATIC, "--tile", "rows=2")
+    assert done.returncode == 1 and "has no register tiles: leave out --weight-storage and --tile" in done.stderr
     assert "writes    a folder of sources" in run("mezzo", "explain", "hls").stdout

@@ -320,6 +320,11 @@ LogicalResult CompileSession::writeObject(StringRef path) {
 }
 
 FailureOr<std::string> CompileSession::writeFolder(StringRef path) {
+  if (options.weights != WeightStorage::Auto || !options.config.empty())
+    return fail(llvm::createStringError(
+        "target " + quoted(chosenTarget->name) +
+        " writes weights as constants and has no register tiles: leave out "
+        "--weight-storage and --tile"));
   setModuleAttributes(path);
   PipelineOptions pipeline;
   if (failed(runTo(Stage::Mezzo)) ||
@@ -328,7 +333,8 @@ FailureOr<std::string> CompileSession::writeFolder(StringRef path) {
       })))
     return failure();
   begin("writing sources");
-  auto result = chosenTarget->writeFolder(*moduleRef, {prefix, options.knobs, isIntegerOnly});
+  auto result = chosenTarget->writeFolder(
+      *moduleRef, {prefix, options.knobs, isIntegerOnly});
   if (!result)
     return fail(result.takeError());
   if (llvm::Error error = writeFiles(path, result->files))
