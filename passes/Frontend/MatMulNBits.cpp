@@ -228,11 +228,15 @@ LogicalResult importMatMulNBits(Node &node) {
   ComputeMode mode = node.options.compute.value_or(ComputeMode::Float);
   if (auto refusal = refusalOf(mode, weight.getFormat()))
     return node.error() << "its weights are " << *refusal;
+  // Level 4 says how activations may be quantized, where they are: in blocks.
+  bool inBlocks =
+      mode == ComputeMode::Int && node.integer("accuracy_level", 0) == 4;
   Value y = MatmulOp::create(
       node.b, node.tensors.typeOf(flat, node.b.getF32Type()), x.value,
-      load.getResult(0), load.getResult(1), load.getResult(2),
+      /*input_scales=*/Value(), /*input_zeros=*/Value(), load.getResult(0),
+      load.getResult(1), load.getResult(2),
       order->empty() ? Value() : load.getResult(3), bias, mode, s.block,
-      ConfigAttr());
+      inBlocks ? s.block : int64_t(0), ConfigAttr());
   SizedTensor shaped = node.tensors.reshape({y, flat}, result);
   return node.result(
       node.tensors.convertFloat(shaped, irType(context, node.type(0))),

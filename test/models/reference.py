@@ -95,7 +95,11 @@ class Reference:
         if g_idx is not None:
             permutation = np.argsort(g_idx, kind="stable")
             codes = codes[:, permutation]
-        y = self.product(a, Matrix(codes, scales, zeros, block, permutation))
+        w = Matrix(codes, scales, zeros, block, permutation)
+        if attributes.get("accuracy_level") == 4 and self.mode == "int":
+            y = scalar.product_in_blocks(a.reshape(-1, columns), w).reshape(*a.shape[:-1], rows)
+        else:
+            y = self.product(a, w)
         return y if bias is None else y + bias
 
     def DequantizeLinear(self, attributes, codes, scales, zeros=None):

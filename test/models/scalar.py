@@ -185,3 +185,16 @@ def coded_product(differences_of_a, scale, w):
     minima = (-w.scales * w.zeros)[np.newaxis] * scale[:, :, np.newaxis]
     sums = activations.sum(axis=2).astype(F)[:, np.newaxis, :]
     return _over_groups(scales, dots, minima, sums)
+
+
+def product_in_blocks(a, w):
+    """Activations as int8 with a scale for each group of the weight."""
+    blocks = w.groups(a)  # [M, groups, group]
+    scales = np.max(np.abs(blocks), axis=2) / F(127)
+    scales = np.where(scales == 0, F(1), scales).astype(F)
+    codes = np.clip(np.rint(blocks / scales[:, :, np.newaxis]), -127, 127).astype(np.float64)
+    differences = w.codes.astype(np.float64)
+    if w.zeros is not None:
+        differences = differences - w.per_column(w.zeros.astype(np.float64))
+    dots = np.einsum("ngk,mgk->mng", w.groups(differences), codes, optimize=True).astype(F)
+    return _over_groups(w.scales[np.newaxis] * scales[:, np.newaxis, :], dots)

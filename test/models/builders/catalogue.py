@@ -4,7 +4,7 @@ from functools import partial
 
 from . import integer
 from .qdq import moved_codes, shared_codes, static_activations, weight_only
-from .small import embedding, perceptron, reserved_names, scalar_arithmetic, static_product
+from .small import embedding, level_four, perceptron, reserved_names, scalar_arithmetic, static_product
 from .transformer import attention_projections, feed_forward
 
 ZEROS = {"none": "", "packed": "-zp", "float": "-fzp"}
@@ -70,6 +70,7 @@ def _make():
     catalogue["reserved-names"] = partial(reserved_names, 7350)
     catalogue["static-product"] = partial(static_product, 7400)
     catalogue["other-static-product"] = partial(static_product, 7500, rows=3, width=32, columns=40)
+    catalogue["level-four"] = partial(level_four, 7450)
     catalogue["float-perceptron"] = partial(perceptron, 5)
     catalogue["scalar-arithmetic"] = partial(scalar_arithmetic, 7600)
     return catalogue

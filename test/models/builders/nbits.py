@@ -46,7 +46,7 @@ def pack_bits(codes, bits):
     return np.packbits(planes.reshape(*codes.shape[:-1], -1), axis=-1, bitorder="little")
 
 
-def matmul_nbits(graph, x, w, name, bias=None, g_idx=None):
+def matmul_nbits(graph, x, w, name, bias=None, g_idx=None, **attributes):
     """The node y = x W^T (+ bias) with its initializers."""
     rows, groups = w.scales.shape
     inputs = [
@@ -61,5 +61,5 @@ def matmul_nbits(graph, x, w, name, bias=None, g_idx=None):
         optional.pop()
     inputs += ["" if value is None else graph.constant(value, f"{name}.{part}") for value, part in optional]
     return graph.op(
-        "MatMulNBits", *inputs, name=name, domain=MICROSOFT, K=w.columns, N=rows, bits=w.bits, block_size=w.block
+        "MatMulNBits", *inputs, name=name, domain=MICROSOFT, K=w.columns, N=rows, bits=w.bits, block_size=w.block, **attributes
     )

@@ -86,3 +86,15 @@ def perceptron(seed, opset=21, width=96, hidden=64, classes=10, alpha=1.0):
     y = g.op("Gemm", total, weight("w4", classes, hidden), weight("b4", classes), name="y", transB=1, alpha=alpha)
     g.output(y, ["rows", classes])
     return g
+
+
+def level_four(seed, width=130, columns=48):
+    """Two products whose activations may be int8 in blocks: accuracy_level 4. The last block is short."""
+    g = Graph("level_four", seed)
+    x = g.input("x", g.heavy_tailed(5, width), ["rows", width])
+    products = [
+        matmul_nbits(g, x, random_nbits(g.random, columns, width, bits, 32, zeros), f"p{bits}", accuracy_level=4)
+        for bits, zeros in ((4, "none"), (3, "packed"))
+    ]
+    g.output(g.op("Add", *products, name="y"), ["rows", columns])
+    return g
