@@ -173,6 +173,14 @@ struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
     FailureOr<Grouping> grouping = groupingOf(*w, rewriter, op, rows, columns);
     if (failed(grouping))
       return failure();
+    if (mode == ComputeMode::Int && !sumsFit(*w, *grouping, coded)) {
+      if (refused.insert(op).second)
+        op.emitError() << "adds up groups of " << grouping->length
+                       << " columns, whose sums of products of codes 32 bits "
+                          "may not hold: quantize the weight in blocks, or use "
+                          "--compute float";
+      return failure();
+    }
     FailureOr<WeightOp> formed =
         formWeight(*w, *grouping, rows, columns, rewriter, op);
     if (failed(formed))
@@ -194,6 +202,19 @@ struct FormFromDequantize : OpRewritePattern<linalg::MatmulOp> {
         /*bias=*/Value(), mode, grouping->length, /*block=*/int64_t(0),
         ConfigAttr());
     return success();
+  }
+
+  /// Whether every sum over a group is an int32, whatever the codes are.
+  static bool sumsFit(DequantizedWeight w, const Grouping &grouping,
+                      bool coded) {
+    Format format = cast<QType>(w.weight.getTensorType().getElementType())
+                        .getNumberFormat();
+    int64_t low = format.minValue(), high = format.maxValue();
+    int64_t largest =
+        w.dequantize.getZeros() ? high - low : std::max(-low, high);
+    // Differences of bytes, or activations that are quantized here.
+    int64_t activation = coded ? 255 : ActivationMax;
+    return grouping.length <= INT32_MAX / (largest * activation);
   }
 
   /// The quantized weight beside the plain one; made once, however many

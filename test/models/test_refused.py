@@ -117,6 +117,23 @@ REFUSED = {
 }
 
 
+def long_sums():
+    """80,000 products of bytes, more than 32 bits may hold."""
+    g = Graph("long_sums", 1)
+    x = g.input("x", np.ones((1, 80000), F), [1, 80000])
+    scale, zero = g.constant(F(0.1), "scale"), g.constant(np.uint8(3), "zero")
+    a = g.op("DequantizeLinear", g.op("QuantizeLinear", x, scale, zero, name="q"), scale, zero, name="a")
+    w = g.op("DequantizeLinear", g.constant(np.ones((80000, 2), np.uint8), "w.codes"), scale, zero, name="w")
+    g.output(g.op("MatMul", a, w, name="y"), [1, 2])
+    return g.model()
+
+
+REFUSED["long-sums"] = (
+    long_sums(),
+    "adds up groups of 80000 columns, whose sums of products of codes 32 bits may not hold: quantize the weight in blocks",
+)
+
+
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_is_refused(tmp_path, name):
     model, message = REFUSED[name]
