@@ -1,6 +1,7 @@
 //===- MezzoTypes.cpp - the element type and the attributes ---------------===//
 
 #include "dialects/Mezzo/Mezzo.h"
+#include "lib/Tuning/Knobs.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -80,23 +81,8 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  StrategyKind, int64_t rows, int64_t groups,
                                  int64_t unroll, int64_t streams, int64_t block,
                                  int64_t chunk) {
-  struct Knob {
-    StringRef name;
-    int64_t value, low, high;
-  };
-  for (Knob knob :
-       {Knob{"rows", rows, 1, 16}, Knob{"groups", groups, 1, 8},
-        Knob{"unroll", unroll, 1, 8}, Knob{"streams", streams, 1, 4},
-        Knob{"block", block, 4, 4096}, Knob{"chunk", chunk, 0, 4096}})
-    if (knob.value < knob.low || knob.value > knob.high)
-      return emitError() << "the knob " << knob.name << " is " << knob.value
-                         << ": use " << knob.low << ".." << knob.high;
-  if (block % 4 != 0 || chunk % 4 != 0)
-    return emitError() << "a block of " << block << " and a chunk of " << chunk
-                       << " columns: use multiples of 4";
-  if (chunk != 0 && block % chunk != 0)
-    return emitError() << "a block of " << block
-                       << " columns is cut by chunks of " << chunk
-                       << ": use a multiple of the chunk";
+  if (auto why = refusalOf(
+          KnobValues({rows, groups, unroll, streams, block, chunk})))
+    return emitError() << *why;
   return success();
 }
