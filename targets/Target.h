@@ -9,6 +9,8 @@
 #ifndef MEZZO_TARGETS_TARGET_H
 #define MEZZO_TARGETS_TARGET_H
 
+#include "targets/Cost.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -95,6 +97,9 @@ struct Target {
   /// Errors: what the target cannot do with the model, and knobs.
   llvm::Expected<FolderResult> (*writeFolder)(
       mlir::ModuleOp module, const FolderRequest &request) = nullptr;
+
+  /// What ops take, and how fast memory is: what candidates are ranked by.
+  CoreCosts costs;
 
   /// Patterns that turn `tile` ops into instructions of this machine. Null:
   /// every op is lowered by its definition.

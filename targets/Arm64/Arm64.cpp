@@ -28,6 +28,7 @@ void initializeBackend() {
     LLVMInitializeAArch64TargetMC();
     LLVMInitializeAArch64AsmPrinter();
     LLVMInitializeAArch64AsmParser(); // inline assembly
+    LLVMInitializeAArch64Disassembler();
   });
 }
 
@@ -62,6 +63,7 @@ Target neon() {
   target.hasFma = true;
   target.pairsWorthAdding = 8; // llvm-mca: 4 of them, of 6 bits, do not pay
   target.sinksDecoding = true;
+  target.costs = arm64::neonCosts();
   target.populateTileSpellings = arm64::populateNeonSpellings;
   target.initializeBackend = initializeBackend;
   target.intrinsicFeature = intrinsicFeature;
@@ -76,6 +78,7 @@ Target dotprod() {
   target.tuneCpu = "neoverse-n1";
   target.requiredFeatures += ",dotprod";
   target.pairsWorthAdding = 0; // sdot
+  target.costs = arm64::dotprodCosts();
   target.populateTileSpellings = arm64::populateDotprodSpellings;
   return target;
 }

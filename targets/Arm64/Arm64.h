@@ -10,6 +10,10 @@ namespace mezzo::arm64 {
 /// The 64-bit ARM machines, oldest first.
 std::vector<Target> targets();
 
+/// What ops take on the base, and where there is `sdot`.
+CoreCosts neonCosts();
+CoreCosts dotprodCosts();
+
 /// Instructions for `tile` ops on 32-byte vectors, two registers each; other
 /// lengths are left to the definitions. Each set holds the ones before it:
 /// what is no product, all of NEON, and what the extensions add.

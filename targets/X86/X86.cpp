@@ -28,6 +28,7 @@ void initializeBackend() {
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
     LLVMInitializeX86AsmParser(); // inline assembly
+    LLVMInitializeX86Disassembler();
   });
 }
 
@@ -76,6 +77,7 @@ Target level3() {
   target.hasFma = true;
   target.pairsWorthAdding = 2;
   target.sinksDecoding = true;
+  target.costs = x86::avx2Costs();
   target.populateTileSpellings = x86::populateAvx2Spellings;
   target.initializeBackend = initializeBackend;
   target.intrinsicFeature = intrinsicFeature;
@@ -90,6 +92,7 @@ Target level3WithVnni() {
   target.requiredFeatures += ",avxvnni";
   target.pairsWorthAdding = 0; // vpdpbusd
   target.multipliesUnsignedCodes = true;
+  target.costs = x86::vnniCosts();
   target.populateTileSpellings = x86::populateAvxVnniSpellings;
   return target;
 }
@@ -113,6 +116,7 @@ Target level4WithVnni() {
   target.requiredFeatures += ",avx512vnni";
   target.pairsWorthAdding = 0; // vpdpbusd
   target.multipliesUnsignedCodes = true;
+  target.costs = x86::vnniCosts();
   target.populateTileSpellings = x86::populateAvx512VnniSpellings;
   return target;
 }

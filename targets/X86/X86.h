@@ -16,6 +16,10 @@ std::vector<Target> targets();
 /// CPU is too old for all; names what it lacks.
 llvm::Expected<Target> bestFor(const llvm::StringMap<bool> &features);
 
+/// What ops take, without VNNI and with it, per register of whatever length.
+CoreCosts avx2Costs();
+CoreCosts vnniCosts();
+
 /// Instructions for `tile` ops on 32-byte vectors, and with AVX-512 (BW and VL)
 /// on 64-byte ones, too; other lengths are left to the definitions. VNNI adds a
 /// dot product of bytes.
