@@ -30,6 +30,13 @@ struct PipelineOptions : public mlir::PassPipelineOptions<PipelineOptions> {
   Option<std::string> config{*this, "config",
                              llvm::cl::desc("force knobs: rows=4,groups=2,..."),
                              llvm::cl::init("")};
+  Option<std::string> tuningDb{*this, "tuning-db",
+                               llvm::cl::desc("file of tuning records"),
+                               llvm::cl::init("")};
+  Option<bool> requireTuned{
+      *this, "require-tuned",
+      llvm::cl::desc("a product without a tuning record is an error"),
+      llvm::cl::init(false)};
 };
 
 /// The stages of `mezzo compile`, each a named pipeline of `mezzo-opt`

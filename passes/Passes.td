@@ -94,17 +94,32 @@ def LowerContractions : Pass<"mezzo-lower-contractions", "::mlir::ModuleOp"> {
 def SelectStrategy : Pass<"mezzo-select-strategy", "::mlir::ModuleOp"> {
   let summary = "choose strategy, tile and layout of every quantized product";
   let description = [{
-    The mode allows strategies (`dequant` in `float`, `native_dot` in `int`, `lut` in `lut8`), the format needs a layout, and
-    both, with facts of the `target`, decide the knobs. All uses of a weight read the same bytes. `config` forces knobs for
-    all products, for tests and tuning: `rows=2,unroll=4` (see `#mezzo.config`); what it does not name keeps its default. The
-    choices are the attribute `config` of the product and `packed` of its weight, and a remark for each product.
+    The mode and the format allow strategies, none of which changes a bit of the result (`dequant` in `float`, `native_dot`
+    in `int`, `lut` in `lut8`); each needs a layout of the weight and has a space of knobs (`passes/Kernel/Knobs.h`).
+    What is taken, in this order:
+
+    * what `config` says, for all products, for tests and tuning: `rows=2,unroll=4` (see `#mezzo.config`), perhaps with
+      `strategy=NAME,` in front; what it does not name keeps the strategy's default;
+    * the best of the records in `tuning-db` (`mezzo tune`): of this machine, else of a machine of this target, else of a
+      shape nearby. Every record is validated like a forced configuration, and one that is not legal is a remark;
+    * the cheapest candidate by the price model: each is written as a kernel, whose ops are counted and weighed by the
+      target's costs (`passes/Select/Price.h`). The strategy's default wins where the difference is within a few percent.
+
+    The choices are the attribute `config` of the product and `packed` of its weight, the module's attribute `mezzo.choices`,
+    and a remark for each product that says what was taken and why. All uses of a weight read the same bytes.
 
     Errors: a product whose codes are computed at run time, a weight that products of two modes want in two
-    layouts, a knob that is none or out of range, a target that does not exist.
+    layouts, a knob that is none or not legal for the product, a target that does not exist, records that cannot be read,
+    and with `require-tuned` a product without a record.
   }];
   let options = [Option<"target", "target", "std::string", "\"generic\"", "name of the target">,
-                 Option<"config", "config", "std::string", "\"\"", "force knobs: rows=4,groups=2,unroll=2,...">];
-  let dependentDialects = ["::mezzo::MezzoDialect"];
+                 Option<"config", "config", "std::string", "\"\"", "force knobs: rows=4,groups=2,unroll=2,...">,
+                 Option<"tuningDb", "tuning-db", "std::string", "\"\"", "file of tuning records">,
+                 Option<"requireTuned", "require-tuned", "bool", "false", "a product without a record is an error">];
+  // Those of the kernels that are priced.
+  let dependentDialects = ["::mezzo::MezzoDialect", "::mezzo::tile::TileDialect", "::mlir::func::FuncDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+    "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect", "::mlir::linalg::LinalgDialect"];
 }
 
 def PackWeights : Pass<"mezzo-pack-weights", "::mlir::ModuleOp"> {

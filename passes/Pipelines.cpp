@@ -39,6 +39,8 @@ void mezzo::buildSelectPipeline(OpPassManager &manager,
   SelectStrategyOptions select;
   select.target = options.target;
   select.config = options.config;
+  select.tuningDb = options.tuningDb;
+  select.requireTuned = options.requireTuned;
   manager.addPass(createSelectStrategy(select));
   manager.addPass(createPackWeights());
   manager.addPass(createLowerQuantize());

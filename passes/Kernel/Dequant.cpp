@@ -110,6 +110,10 @@ struct Dequant : ProductStrategy {
                            const PanelFields &panel,
                            const Target &target) const override;
 
+  int64_t longestChunk(const Format &, const PanelFields &) const override {
+    return 0;
+  }
+
   unsigned vectorsPerStep(const ProductFacts &) const override {
     return Columns;
   }

@@ -232,6 +232,15 @@ struct Lut : ProductStrategy {
                            const PanelFields &panel,
                            const Target &target) const override;
 
+  int64_t longestChunk(const Format &format,
+                       const PanelFields &) const override {
+    return format.exactPlaneSums(LutEntryMax) * Columns;
+  }
+  int64_t sumsPerRowGroup(const Format &format,
+                          const PanelFields &panel) const override {
+    return Accumulators(panel, format).count();
+  }
+
   unsigned vectorsPerStep(const ProductFacts &facts) const override {
     return facts.panel.planes.size();
   }

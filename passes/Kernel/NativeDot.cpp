@@ -194,6 +194,11 @@ struct NativeDot : ProductStrategy {
                            const PanelFields &panel,
                            const Target &target) const override;
 
+  int64_t longestChunk(const Format &format,
+                       const PanelFields &) const override {
+    return format.stored().exactPairs(ActivationMax) * Columns;
+  }
+
   unsigned vectorsPerStep(const ProductFacts &) const override { return 1; }
   bool readsPacked(const ProductFacts &facts) const override {
     return facts.code.isSigned(); // eight bits: a code is its byte

@@ -116,6 +116,10 @@ struct RowGroupRecord {
 /// Bytes of a decoded block: half of a first-level cache of 32 KiB.
 inline constexpr int64_t DecodedBytes = 16 << 10;
 
+/// Of ProductStrategy::longestChunk: only the default's chunk is known to be
+/// right.
+inline constexpr int64_t AnyChunk = -1;
+
 /// Panels that are read side by side for one activation row, by default: two
 /// keep more of memory busy than one, and where panels are narrow, four do, if
 /// their sums are one register each.
@@ -135,6 +139,19 @@ public:
                                    const Format &format,
                                    const PanelFields &panel,
                                    const Target &target) const = 0;
+
+  /// Columns whose terms 16 bits are sure to hold, whatever the codes are: the
+  /// longest `chunk` there may be. 0: nothing is added up in 16 bits.
+  virtual int64_t longestChunk(const Format &format,
+                               const PanelFields &panel) const {
+    return AnyChunk;
+  }
+  /// Vectors of 32 bytes that hold the sums of one activation row and row group
+  /// in the inner loop.
+  virtual int64_t sumsPerRowGroup(const Format &format,
+                                  const PanelFields &panel) const {
+    return 1;
+  }
 
   /// Decoded codes of a row group: vectors of 32 bytes, so many for a step of
   /// four columns. (Of two row groups: of 64 bytes, as many.)

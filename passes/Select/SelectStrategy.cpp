@@ -1,11 +1,25 @@
 //===- SelectStrategy.cpp - strategy, knobs and layout of products --------===//
+//
+// For each product, in this order: what somebody has forced; what was measured
+// (tuning records); what is cheapest by the price model. A choice never changes
+// a result.
+//
+//===----------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
 
 #include "dialects/Mezzo/Mezzo.h"
-#include "lib/Layout/Catalogue.h"
-#include "passes/Kernel/Knobs.h"
-#include "passes/Kernel/ProductKernel.h"
+#include "dialects/Tile/Tile.h"
+#include "lib/Tuning/Database.h"
+#include "passes/Select/Candidates.h"
+#include "passes/Select/Choices.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/Format.h"
 
 namespace mezzo {
 #define GEN_PASS_DEF_SELECTSTRATEGY
@@ -28,21 +42,16 @@ FailureOr<WeightOp> weightOf(MatmulOp op, SymbolTableCollection &symbols) {
   return symbols.lookupNearestSymbolFrom<WeightOp>(op, load.getWeightAttr());
 }
 
-StrategyKind strategyFor(ComputeMode mode) {
-  switch (mode) {
-  case ComputeMode::Int:
-    return StrategyKind::NativeDot;
-  case ComputeMode::Lut8:
-    return StrategyKind::Lut;
-  default:
-    return StrategyKind::Dequant;
-  }
-}
-
-/// The layout that a strategy reads codes of so many bits in.
-Layout layoutFor(StrategyKind kind, unsigned bits) {
-  return kind == StrategyKind::Lut ? lutPanel(bits) : panel(bits);
-}
+/// What was chosen for one product, and why.
+struct Decision {
+  StrategyKind kind;
+  Layout layout;
+  KnobValues knobs;
+  std::string reason;
+  /// The candidates that were looked at, best first; empty where nobody asked
+  /// for their prices.
+  std::vector<std::pair<std::string, Price>> candidates;
+};
 
 class SelectStrategyPass
     : public mezzo::impl::SelectStrategyBase<SelectStrategyPass> {
@@ -54,10 +63,14 @@ class SelectStrategyPass
       getOperation().emitError() << llvm::toString(found.takeError());
       return signalPassFailure();
     }
+    machine = std::move(*found);
+    if (failed(loadRecords()))
+      return signalPassFailure();
+    decided.clear();
     SymbolTableCollection symbols;
     WalkResult result = getOperation().walk([&](MatmulOp op) {
       FailureOr<WeightOp> weight = weightOf(op, symbols);
-      return succeeded(weight) && succeeded(choose(op, *weight, *found))
+      return succeeded(weight) && succeeded(choose(op, *weight))
                  ? WalkResult::advance()
                  : WalkResult::interrupt();
     });
@@ -65,21 +78,24 @@ class SelectStrategyPass
       signalPassFailure();
   }
 
-  LogicalResult choose(MatmulOp op, WeightOp weight, const Target &machine) {
-    Format format = weight.getFormat();
-    StrategyKind kind = strategyFor(op.getMode());
-    Layout layout = layoutFor(kind, format.bits());
-    PanelFields fields =
-        llvm::cantFail(fieldsOfAnyPanel(layout, format.bits()));
-    ConfigAttr chosen = productStrategy(kind).defaultConfig(
-        &getContext(), format, fields, machine);
-    chosen = fitChunk(chosen, format, op.getActivationMax());
-    FailureOr<ConfigAttr> forced =
-        overrideKnobs(chosen, config, [&] { return op.emitError(); });
-    if (failed(forced))
+  LogicalResult loadRecords() {
+    records = TuningDatabase();
+    if (tuningDb.empty())
+      return success();
+    llvm::Expected<TuningDatabase> loaded = TuningDatabase::load(tuningDb);
+    if (!loaded)
+      return getOperation().emitError() << llvm::toString(loaded.takeError());
+    records = std::move(*loaded);
+    for (const std::string &problem : records.skipped())
+      getOperation().emitRemark() << problem;
+    return success();
+  }
+
+  LogicalResult choose(MatmulOp op, WeightOp weight) {
+    FailureOr<Decision> decision = decide(op, weight);
+    if (failed(decision))
       return failure();
-    op.setConfigAttr(*forced);
-    auto packed = LayoutAttr::get(&getContext(), layout.str());
+    auto packed = LayoutAttr::get(&getContext(), decision->layout.str());
     if (weight.getPacked() && *weight.getPacked() != packed)
       return op.emitError()
              << "reads " << weight.getSymName() << " in mode `"
@@ -87,13 +103,149 @@ class SelectStrategyPass
              << "`, which wants another layout than a product before it: give "
                 "both one mode, or each a weight of its own";
     weight.setPackedAttr(packed);
-    op.emitRemark() << "strategy " << stringifyStrategyKind(kind) << " for "
-                    << *weight.getSpec() << " in mode "
+    op.setConfigAttr(configOf(&getContext(), decision->kind, decision->knobs));
+    op.emitRemark() << "strategy " << stringifyStrategyKind(decision->kind)
+                    << " for " << *weight.getSpec() << " in mode "
                     << stringifyComputeMode(op.getMode()) << ": "
-                    << describeKnobs(*forced)
-                    << (*forced == chosen ? " (default)" : " (forced)");
+                    << decision->knobs.str() << " (" << decision->reason
+                    << ")";
+    noteChoice(op, weight, *decision);
     return success();
   }
+
+  /// Kept in the module for `mezzo explain`.
+  void noteChoice(MatmulOp op, WeightOp weight, const Decision &decision) {
+    Builder b(&getContext());
+    TuningKey key = tuningKey(op, weight, machine, "");
+    SmallVector<Attribute> candidates;
+    for (const auto &[name, price] : decision.candidates)
+      candidates.push_back(b.getStringAttr(name + ": " + price.str()));
+    NamedAttribute parts[] = {
+        b.getNamedAttr("product", b.getStringAttr(key.str())),
+        b.getNamedAttr("weight", b.getStringAttr(weight.getSymName())),
+        b.getNamedAttr("strategy",
+                       b.getStringAttr(stringifyStrategyKind(decision.kind))),
+        b.getNamedAttr("config", b.getStringAttr(decision.knobs.str())),
+        b.getNamedAttr("reason", b.getStringAttr(decision.reason)),
+        b.getNamedAttr("candidates", b.getArrayAttr(candidates))};
+    addChoice(getOperation(), b.getDictionaryAttr(parts));
+  }
+
+  FailureOr<Decision> decide(MatmulOp op, WeightOp weight) {
+    std::vector<StrategyChoice> choices = strategiesOf(op, weight, machine);
+    if (!config.empty())
+      return forced(op, choices);
+    TuningKey key = tuningKey(op, weight, machine, machineFingerprint());
+    // Layers of a model repeat.
+    std::string name = key.str() + " " + key.product;
+    if (auto known = decided.find(name); known != decided.end())
+      return known->second;
+    FailureOr<Decision> decision = failure();
+    if (std::optional<Decision> found = recorded(op, key, choices))
+      decision = std::move(*found);
+    else if (requireTuned)
+      return op.emitError()
+             << "has no tuning record that can be used (" << key.str()
+             << "): run mezzo tune, or leave --require-tuned "
+                "out";
+    else
+      decision = priced(op, weight, choices);
+    if (succeeded(decision))
+      decided.insert({name, *decision});
+    return decision;
+  }
+
+  /// What `config` names is set in the default of the strategy.
+  FailureOr<Decision> forced(MatmulOp op, ArrayRef<StrategyChoice> choices) {
+    const StrategyChoice *choice = choices.begin();
+    std::string knobs = config;
+    // "strategy=lut,rows=4": one of several.
+    if (StringRef(knobs).consume_front("strategy=")) {
+      auto [name, rest] = StringRef(knobs).drop_front(9).split(',');
+      choice = llvm::find_if(choices, [name = name](const StrategyChoice &c) {
+        return stringifyStrategyKind(c.kind) == name;
+      });
+      if (choice == choices.end()) {
+        std::string known;
+        for (const StrategyChoice &c : choices)
+          known +=
+              (known.empty() ? "" : ", ") + stringifyStrategyKind(c.kind).str();
+        return op.emitError()
+               << "is not computed by strategy '" << name << "' in mode "
+               << stringifyComputeMode(op.getMode()) << ": use " << known;
+      }
+      knobs = rest.str();
+    }
+    KnobValues values = choice->space.seed();
+    if (llvm::Error error = values.set(knobs))
+      return op.emitError() << llvm::toString(std::move(error));
+    if (auto why = choice->space.refusal(values))
+      return op.emitError() << *why;
+    return Decision{choice->kind,
+                    choice->layout,
+                    values,
+                    values == choice->space.seed() ? "the default, forced"
+                                                   : "forced",
+                    {}};
+  }
+
+  /// The best record that is legal. Those before it that are not are remarks.
+  std::optional<Decision> recorded(MatmulOp op, const TuningKey &key,
+                                   ArrayRef<StrategyChoice> choices) {
+    for (const TuningMatch &match : records.lookup(key)) {
+      const TuningRecord &record = *match.record;
+      const StrategyChoice *choice =
+          llvm::find_if(choices, [&](const StrategyChoice &c) {
+            return stringifyStrategyKind(c.kind) == record.strategy;
+          });
+      std::optional<std::string> refusal;
+      if (choice == choices.end())
+        refusal =
+            "strategy " + record.strategy + " does not compute this product";
+      else
+        refusal = choice->space.refusal(record.knobs);
+      if (refusal) {
+        op.emitRemark() << "a tuning record is left out, " << record.strategy
+                        << " " << record.knobs.str() << ": " << *refusal;
+        continue;
+      }
+      std::string reason;
+      llvm::raw_string_ostream os(reason);
+      os << describe(match.nearness) << ": "
+         << llvm::format("%.1f us", record.cost());
+      if (match.nearness == Nearness::NearbyShape)
+        os << " at " << record.key.shape();
+      return Decision{choice->kind, choice->layout, record.knobs, reason, {}};
+    }
+    return std::nullopt;
+  }
+
+  FailureOr<Decision> priced(MatmulOp op, WeightOp weight,
+                             ArrayRef<StrategyChoice> choices) {
+    constexpr size_t shown = 6;
+    FailureOr<std::vector<Candidate>> ranked =
+        rankCandidates(op, weight, machine, choices);
+    if (failed(ranked))
+      return failure();
+    const Candidate &best = ranked->front();
+    std::string reason = "priced at " + best.price.str();
+    if (ranked->size() > 1)
+      for (const Candidate &other : *ranked)
+        if (other.isSeed() && !best.isSeed() && other.choice == best.choice) {
+          llvm::raw_string_ostream(reason) << llvm::format(
+              "; the default %.1f us", other.price.microseconds);
+          break;
+        }
+    Decision decision{
+        best.choice->kind, best.choice->layout, best.knobs, reason, {}};
+    for (const Candidate &candidate : ArrayRef(*ranked).take_front(shown))
+      decision.candidates.push_back({candidate.str(), candidate.price});
+    return decision;
+  }
+
+  Target machine;
+  TuningDatabase records;
+  std::map<std::string, Decision> decided;
 };
 
 } // namespace

@@ -1,10 +1,13 @@
-// Every product gets a strategy and a tile, every weight one layout, and every choice is a remark.
+// Every product gets a strategy and a tile, every weight one layout, and every choice is a remark that says why.
 
 // RUN: mezzo-opt %s -split-input-file --mezzo-select-strategy -verify-diagnostics | FileCheck %s
 // RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=rows=2,unroll=1 2>&1 | FileCheck %s --check-prefix=FORCED
 // RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=columns=2 2>&1 | FileCheck %s --check-prefix=NO-KNOB
 // RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=rows=many 2>&1 | FileCheck %s --check-prefix=WORD
 // RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=rows=99 2>&1 | FileCheck %s --check-prefix=LARGE
+// RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=chunk=128 2>&1 | FileCheck %s --check-prefix=CHUNK
+// RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=chunk=0,block=4096 2>&1 | FileCheck %s --check-prefix=NO-CHUNK
+// RUN: not mezzo-opt %s -split-input-file --mezzo-select-strategy=config=strategy=dequant,rows=2 2>&1 | FileCheck %s --check-prefix=STRATEGY
 
 // FORCED: remark: strategy native_dot for uint4/g32+zp in mode int
 // FORCED-SAME: (forced)
@@ -13,6 +16,11 @@
 // NO-KNOB: error: has no knob 'columns': it has rows, groups, unroll
 // WORD: error: has the knob 'rows=many': write a number, such as rows=4
 // LARGE: error: the knob rows is 99: use 1..16
+// CHUNK: error: a chunk of 128 columns: 16 bits hold the sums of 64 columns of these codes, use chunk=64 at most
+// NO-CHUNK: remark: strategy native_dot for uint4/g32+zp in mode int: rows=4,{{.*}},block=4096,chunk=0 (forced)
+// NO-CHUNK: remark: strategy dequant for uint4/g32+zp in mode float: rows=6,{{.*}},block=4096,chunk=0 (forced)
+// NO-CHUNK: error: a chunk of 0 columns: look-ups are added up in 16 bits, use chunk=256
+// STRATEGY: error: is not computed by strategy 'dequant' in mode int: use native_dot
 
 // The mode decides the strategy. One weight that both products read has one layout.
 
@@ -27,7 +35,7 @@ mezzo.weight @w {spec = "uint4/g32+zp", type = tensor<64x64x!mezzo.q<uint4>>, gr
 // CHECK: mezzo.matmul {{.*}} mode = float group = 32 config = <strategy = dequant, rows = {{.*}}>
 func.func @modes(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
   %c, %s, %z = mezzo.load_weight @w : tensor<64x64x!mezzo.q<uint4>>, tensor<64x2xf32>, tensor<64x2xi16>
-  // expected-remark @below {{strategy native_dot for uint4/g32+zp in mode int}}
+  // expected-remark @below {{strategy native_dot for uint4/g32+zp in mode int: rows=4,groups=2,unroll=2,streams=4,block=512,chunk=64}}
   %0 = mezzo.matmul %x, %c scales(%s) offsets(%z) mode = int group = 32
     : (tensor<?x64xf32>, tensor<64x64x!mezzo.q<uint4>>, tensor<64x2xf32>, tensor<64x2xi16>) -> tensor<?x64xf32>
   // expected-remark @below {{strategy dequant for uint4/g32+zp in mode float}}
