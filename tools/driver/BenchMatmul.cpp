@@ -68,6 +68,58 @@ static QuantizedMatrix takeRows(const QuantizedMatrix &w,
   return part;
 }
 
+Expected<QuantizedMatrix> mezzo::randomWeight(StringRef text, int64_t m,
+                                              int64_t n, int64_t k) {
+  for (auto [rows, cols] : {std::pair(n, k), {m, k}, {m, n}}) {
+    CheckedInt elements = CheckedInt(rows) * cols;
+    if (rows < 1 || cols < 1 || !elements.isValid() ||
+        *elements > LargestMatrix)
+      return createStringError("--m, --n and --k are " + Twine(m) + ", " +
+                               Twine(n) + " and " + Twine(k) +
+                               ": use at least 1, and products of two of them "
+                               "of at most 2^31");
+  }
+  Expected<QuantSpec> spec = QuantSpec::parse(text);
+  if (!spec)
+    return spec.takeError();
+  Expected<HostTensor> values = randomTensor("f32", {n, k}, 1);
+  if (!values)
+    return values.takeError();
+  return quantize(values->floats(), n, k, *spec);
+}
+
+Expected<std::string> mezzo::compareSample(const QuantizedMatrix &weight,
+                                           ComputeMode mode, ArrayRef<float> x,
+                                           int64_t m, ArrayRef<float> y) {
+  int64_t n = weight.rows, k = weight.cols;
+  std::vector<int64_t> rows = spread(m), cols = spread(n);
+  std::vector<float> a = takeRows<float>(x, rows, k);
+  QuantizedMatrix part = takeRows(weight, cols);
+  std::vector<float> expected(rows.size() * cols.size()), actual;
+  if (mode == ComputeMode::Int)
+    golden::matmulInt(golden::quantizeRows(a, rows.size(), k), part, {},
+                      expected);
+  else if (mode == ComputeMode::Lut8)
+    golden::matmulLut8(a, rows.size(), part, {}, expected);
+  else
+    golden::matmulFloat(a, rows.size(), part, {}, expected);
+  for (int64_t row : rows)
+    for (int64_t col : cols)
+      actual.push_back(y[row * n + col]);
+  golden::Comparison comparison =
+      golden::compareX0(actual, expected, cols.size());
+  if (!comparison.ok)
+    return createStringError(
+        "the product is wrong, a bug of mezzo (x0, among the sampled rows): " +
+        comparison.message);
+  std::string check = "x0 ok, " + std::to_string(cols.size()) + " of " +
+                      std::to_string(n) + " rows";
+  if (int64_t(rows.size()) < m)
+    check += ", " + std::to_string(rows.size()) + " of " + std::to_string(m) +
+             " activations";
+  return check;
+}
+
 namespace {
 
 /// A compiled model that was opened, and the file of its weights, mapped a
@@ -118,27 +170,11 @@ Error MatmulRunner::checkOptions() {
   if (!known)
     return known.takeError();
   mode = *known;
-  for (auto [rows, cols] :
-       {std::pair(bench.n, bench.k), {bench.m, bench.k}, {bench.m, bench.n}}) {
-    CheckedInt elements = CheckedInt(rows) * cols;
-    if (rows < 1 || cols < 1 || !elements.isValid() ||
-        *elements > LargestMatrix)
-      return createStringError("--m, --n and --k are " + Twine(bench.m) + ", " +
-                               Twine(bench.n) + " and " + Twine(bench.k) +
-                               ": use at least 1, and products of two of them "
-                               "of at most 2^31");
-  }
   return Error::success();
 }
 
 Error MatmulRunner::quantizeWeights() {
-  Expected<QuantSpec> spec = QuantSpec::parse(bench.weights);
-  if (!spec)
-    return spec.takeError();
-  Expected<HostTensor> values = randomTensor("f32", {bench.n, bench.k}, 1);
-  if (!values)
-    return values.takeError();
-  auto quantized = quantize(values->floats(), bench.n, bench.k, *spec);
+  auto quantized = randomWeight(bench.weights, bench.m, bench.n, bench.k);
   if (!quantized)
     return quantized.takeError();
   weight = std::move(*quantized);
@@ -235,18 +271,6 @@ Error MatmulRunner::openCopies() {
 /// Runs every copy once. The first one's results are compared with the
 /// reference, the others' with the first one's.
 Error MatmulRunner::check() {
-  std::vector<int64_t> rows = spread(bench.m), cols = spread(bench.n);
-  std::vector<float> a = takeRows<float>(inputs[0].floats(), rows, bench.k);
-  QuantizedMatrix part = takeRows(weight, cols);
-  std::vector<float> expected(rows.size() * cols.size()), actual;
-  if (mode == ComputeMode::Int)
-    golden::matmulInt(golden::quantizeRows(a, rows.size(), bench.k), part, {},
-                      expected);
-  else if (mode == ComputeMode::Lut8)
-    golden::matmulLut8(a, rows.size(), part, {}, expected);
-  else
-    golden::matmulFloat(a, rows.size(), part, {}, expected);
-
   std::vector<uint8_t> first;
   for (auto [index, copy] : llvm::enumerate(copies)) {
     auto outputs = copy.model->run(inputs);
@@ -254,27 +278,17 @@ Error MatmulRunner::check() {
       return outputs.takeError();
     if (index == 0) {
       first = (*outputs)[0].bytes;
-      ArrayRef<float> y = (*outputs)[0].floats();
-      for (int64_t row : rows)
-        for (int64_t col : cols)
-          actual.push_back(y[row * bench.n + col]);
+      Expected<std::string> checked = compareSample(
+          weight, mode, inputs[0].floats(), bench.m, (*outputs)[0].floats());
+      if (!checked)
+        return checked.takeError();
+      times.check = *checked;
     } else if ((*outputs)[0].bytes != first) {
       return createStringError("copy " + Twine(index) +
                                " of the model computes other numbers than the "
                                "first; this is a bug of mezzo");
     }
   }
-  golden::Comparison comparison =
-      golden::compareX0(actual, expected, cols.size());
-  if (!comparison.ok)
-    return createStringError(
-        "the product is wrong, a bug of mezzo (x0, among the sampled rows): " +
-        comparison.message);
-  times.check = "x0 ok, " + std::to_string(cols.size()) + " of " +
-                std::to_string(bench.n) + " rows";
-  if (int64_t(rows.size()) < bench.m)
-    times.check += ", " + std::to_string(rows.size()) + " of " +
-                   std::to_string(bench.m) + " activations";
   return Error::success();
 }
 

@@ -3,6 +3,8 @@
 #ifndef MEZZO_TOOLS_DRIVER_BENCHMATMUL_H
 #define MEZZO_TOOLS_DRIVER_BENCHMATMUL_H
 
+#include "dialects/Mezzo/Mezzo.h"
+#include "lib/Number/QuantizedMatrix.h"
 #include "tools/driver/Diagnostics.h"
 
 #include "llvm/Support/Error.h"
@@ -37,6 +39,18 @@ struct MatmulTimes {
 
   double readPercent() const { return 100 * weightGbps / readGbps; }
 };
+
+/// A random matrix [n, k], quantized as `spec` says. Errors: what the spec or
+/// the sizes, `m` among them, cannot be.
+llvm::Expected<QuantizedMatrix> randomWeight(llvm::StringRef spec, int64_t m,
+                                             int64_t n, int64_t k);
+
+/// Compares a sample of y = x W^T with the reference arithmetic, in all bits.
+/// Says what was compared. Errors: a result that is wrong.
+llvm::Expected<std::string> compareSample(const QuantizedMatrix &weight,
+                                          ComputeMode mode,
+                                          llvm::ArrayRef<float> x, int64_t m,
+                                          llvm::ArrayRef<float> y);
 
 /// Quantizes a random matrix, compiles its product into a temporary folder,
 /// compares a sample of its results with the reference in all bits, and then

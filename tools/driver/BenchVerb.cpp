@@ -197,11 +197,13 @@ int run() {
   MatmulBench bench{m,           n,      k,    weights,
                     compute,     target, tile, threads ? threads : 1,
                     repetitions, cold};
+  // The linker resets all command-line options of the process.
+  const bool wantsJson = json;
   llvm::Expected<MatmulTimes> times = benchMatmul(bench, terminalSink(false));
   if (!times)
     return reportError(times.takeError());
   printMatmul(bench, *times);
-  if (json)
+  if (wantsJson)
     writeMatmul(bench, *times);
   return Done;
 }

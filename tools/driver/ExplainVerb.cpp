@@ -6,7 +6,9 @@
 #include "lib/Layout/Picture.h"
 #include "lib/Support/Sanitize.h"
 #include "tools/driver/Decisions.h"
+#include "tools/driver/ExplainProduct.h"
 #include "tools/driver/ModelFile.h"
+#include "tools/driver/Signature.h"
 
 #include "llvm/BinaryFormat/Magic.h"
 #include "llvm/Support/FileSystem.h"
@@ -18,18 +20,21 @@ using llvm::StringRef;
 
 static cl::SubCommand command("explain",
                               "why: explain layout NAME|TEXT, explain "
-                              "model.onnx|model.so, explain TARGET");
+                              "model.onnx|model.so, explain matmul, explain "
+                              "TARGET");
 static CompileFlags flags(command);
 static cl::list<std::string> subjects(cl::Positional,
                                       cl::desc("layout NAME|TEXT, model.onnx, "
-                                               "model.so or TARGET"),
+                                               "model.so, matmul or TARGET"),
                                       cl::OneOrMore, cl::sub(command));
 static cl::OptionCategory ofLayout("Options of a layout");
-static cl::opt<int64_t> n("n", cl::desc("rows of the matrix"), cl::init(64),
-                          cl::cat(ofLayout), cl::sub(command));
+static cl::opt<int64_t> n("n",
+                          cl::desc("rows of the matrix (default: 64; of "
+                                   "matmul 4096)"),
+                          cl::init(64), cl::cat(ofLayout), cl::sub(command));
 static cl::opt<int64_t> k("k",
                           cl::desc("columns of the matrix, or of each of its "
-                                   "groups"),
+                                   "groups (default: likewise)"),
                           cl::init(64), cl::cat(ofLayout), cl::sub(command));
 static cl::opt<int64_t> g("g",
                           cl::desc("groups, where the layout has them "
@@ -43,6 +48,18 @@ static cl::opt<unsigned> show("show",
                               cl::desc("bits of the picture (default: 64)"),
                               cl::init(64), cl::cat(ofLayout),
                               cl::sub(command));
+static cl::OptionCategory ofProducts("Options of products");
+static cl::opt<int64_t> m("m", cl::desc("of matmul: rows of the activation"),
+                          cl::init(1), cl::cat(ofProducts), cl::sub(command));
+static cl::opt<std::string>
+    weights("weights", cl::desc("of matmul: how the weight is quantized"),
+            cl::value_desc("spec"), cl::init("int4/g128"), cl::cat(ofProducts),
+            cl::sub(command));
+static cl::opt<std::string>
+    kernel("kernel",
+           cl::desc("print the innermost loop of the kernels whose keys hold "
+                    "this; all: of each (default: of matmul all, else none)"),
+           cl::value_desc("key"), cl::cat(ofProducts), cl::sub(command));
 
 namespace {
 
@@ -121,6 +138,7 @@ int explainOnnx(StringRef path) {
   if (mlir::failed(session.load(path)) ||
       mlir::failed(session.emitText(Stage::Tile)))
     return UserError;
+  printChoices(llvm::outs(), choicesOf(session.signature()));
   for (const WeightDecision &weight : readDecisions(session.module())) {
     if (!weight.isQuantized())
       continue;
@@ -132,6 +150,30 @@ int explainOnnx(StringRef path) {
       llvm::outs() << " " << key;
     llvm::outs() << "\n";
   }
+  if (kernel.empty())
+    return Done;
+  if (Error error = printInnerLoops(llvm::outs(), session, kernel))
+    return reportError(std::move(error));
+  return Done;
+}
+
+/// One product, as `bench matmul` would compile it.
+int explainMatmul() {
+  llvm::Expected<CompileOptions> options = flags.options();
+  if (!options)
+    return reportError(options.takeError());
+  int64_t rows = n.getNumOccurrences() ? int64_t(n) : 4096,
+          columns = k.getNumOccurrences() ? int64_t(k) : 4096;
+  CompileSession session(std::move(*options), terminalSink(flags.remarks));
+  if (Error error =
+          loadProduct(session, weights, flags.compute, m, rows, columns))
+    return reportError(std::move(error));
+  if (mlir::failed(session.emitText(Stage::Tile)))
+    return session.foundBug() ? Bug : UserError;
+  printChoices(llvm::outs(), choicesOf(session.signature()));
+  if (Error error = printInnerLoops(llvm::outs(), session,
+                                    kernel.empty() ? "all" : StringRef(kernel)))
+    return reportError(std::move(error));
   return Done;
 }
 
@@ -145,6 +187,11 @@ int explainShared(StringRef path) {
   if (file->kernels.empty())
     llvm::outs() << "its symbols are stripped: explain the model.onnx that it "
                     "was made from\n";
+  StringRef signature = file->module().signature_json;
+  printChoices(llvm::outs(), choicesOf(signature));
+  if (!kernel.empty())
+    if (Error error = printInnerLoops(llvm::outs(), path, signature, kernel))
+      return reportError(std::move(error));
   return Done;
 }
 
@@ -160,11 +207,13 @@ int run() {
     return Done;
   }
   if (subjects.size() != 1) {
-    llvm::errs() << "mezzo: error: explain one thing: layout NAME, a model or "
-                    "a target\n";
+    llvm::errs() << "mezzo: error: explain one thing: layout NAME, a model, "
+                    "matmul or a target\n";
     return WrongUsage;
   }
   StringRef subject = subjects[0];
+  if (subject == "matmul")
+    return explainMatmul();
   llvm::Expected<Target> target = lookupTarget(subject);
   if (target) {
     explainTarget(*target);

@@ -109,8 +109,8 @@ makeWeight(OpBuilder &builder, const QuantizedMatrix &w, StringRef name) {
   return op;
 }
 
-static DictionaryAttr describe(Builder &b, StringRef name,
-                               RankedTensorType type) {
+DictionaryAttr mezzo::describeTensor(Builder &b, StringRef name,
+                                     RankedTensorType type) {
   SmallVector<int64_t> dims;
   SmallVector<Attribute> names;
   for (int64_t size : type.getShape()) {
@@ -228,11 +228,12 @@ mezzo::productModule(MLIRContext &context, ArrayRef<Product> products,
   func::ReturnOp::create(builder, loc, results);
   SmallVector<Attribute> outputs;
   for (auto [index, type] : llvm::enumerate(outputTypes))
-    outputs.push_back(describe(builder, "y" + std::to_string(index),
-                               cast<RankedTensorType>(type)));
+    outputs.push_back(describeTensor(builder, "y" + std::to_string(index),
+                                     cast<RankedTensorType>(type)));
   function->setAttr("mezzo.entry", builder.getUnitAttr());
-  function->setAttr("mezzo.inputs",
-                    builder.getArrayAttr({describe(builder, "x", inputType)}));
+  function->setAttr(
+      "mezzo.inputs",
+      builder.getArrayAttr({describeTensor(builder, "x", inputType)}));
   function->setAttr("mezzo.outputs", builder.getArrayAttr(outputs));
   return module;
 }

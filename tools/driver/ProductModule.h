@@ -42,6 +42,11 @@ productModule(mlir::MLIRContext &context, llvm::ArrayRef<Product> products,
               ComputeMode mode, int64_t m,
               const ActivationSpec &activations = {});
 
+/// How an entry function names a tensor of f32 in `mezzo.inputs` and
+/// `mezzo.outputs`.
+mlir::DictionaryAttr describeTensor(mlir::Builder &b, llvm::StringRef name,
+                                    mlir::RankedTensorType type);
+
 } // namespace mezzo
 
 #endif // MEZZO_TOOLS_DRIVER_PRODUCTMODULE_H

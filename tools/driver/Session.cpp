@@ -11,6 +11,7 @@
 #include "passes/Frontend/Import.h"
 #include "passes/Layout/WeightParts.h"
 #include "passes/Passes.h"
+#include "passes/Select/Choices.h"
 #include "targets/Common/Link.h"
 #include "targets/Common/Object.h"
 #include "targets/Common/Runtime.h"
@@ -194,6 +195,8 @@ LogicalResult CompileSession::runTo(Stage stage) {
   pipeline.target = chosenTarget->name;
   pipeline.compute = options.compute;
   pipeline.config = options.config;
+  pipeline.tuningDb = options.tuningDb;
+  pipeline.requireTuned = options.requireTuned;
   auto due = [&](Stage wanted) {
     return (!reached || *reached < wanted) && wanted <= stage;
   };
@@ -216,6 +219,7 @@ LogicalResult CompileSession::runTo(Stage stage) {
         failed(runExtraPasses()))
       return failure();
     reached = Stage::Tile;
+    noteChoices();
   }
   if (due(Stage::Llvm)) {
     if (failed(runPipeline("lowering", [&](OpPassManager &m) {
@@ -245,6 +249,7 @@ void CompileSession::setModuleAttributes(StringRef output) {
                   b.getStringAttr(chosenTarget->requiredFeatures));
   if (!options.verifyInputs)
     module->setAttr("mezzo.no_verify", b.getUnitAttr());
+  noteChoices();
 }
 
 FailureOr<std::unique_ptr<llvm::Module>>
@@ -300,6 +305,34 @@ FailureOr<std::string> CompileSession::emitText(Stage stage) {
     return failure();
   }
   return *assembly;
+}
+
+void CompileSession::noteChoices() {
+  ModuleOp module = *moduleRef;
+  auto signature = module->getAttrOfType<StringAttr>("mezzo.signature");
+  auto choices = module->getAttrOfType<ArrayAttr>(choicesAttrName());
+  if (signature && choices)
+    module->setAttr(
+        "mezzo.signature",
+        StringAttr::get(mlirContext.get(), withChoices(signature, choices)));
+}
+
+StringRef CompileSession::signature() {
+  auto text = (*moduleRef)->getAttrOfType<StringAttr>("mezzo.signature");
+  return text ? text.getValue() : StringRef();
+}
+
+FailureOr<llvm::SmallVector<char, 0>> CompileSession::objectCode() {
+  setModuleAttributes("model");
+  auto translated = translate(/*withRuntime=*/false);
+  if (failed(translated))
+    return failure();
+  auto object = emitObject(**translated, *chosenTarget);
+  if (!object) {
+    (void)fail(object.takeError());
+    return failure();
+  }
+  return std::move(*object);
 }
 
 LogicalResult CompileSession::writeObject(StringRef path) {

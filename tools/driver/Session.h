@@ -36,9 +36,11 @@ llvm::Expected<WeightStorage> parseWeightStorage(llvm::StringRef name);
 
 struct CompileOptions {
   std::string target = "native";
-  std::string compute; ///< empty: the model's own word, else float
-  std::string config;  ///< forced tile, for tests and tuning
-  std::string knobs;   ///< of a target that writes a folder
+  std::string compute;       ///< empty: the model's own word, else float
+  std::string config;        ///< forced tile, for tests and tuning
+  std::string knobs;         ///< of a target that writes a folder
+  std::string tuningDb;      ///< file of tuning records; empty: none
+  bool requireTuned = false; ///< a product without a record is an error
   std::string prefix; ///< of the exported symbol; empty: from the output's name
   std::map<std::string, int64_t> dims;
   std::map<std::string, std::vector<int64_t>> shapes;
@@ -78,6 +80,9 @@ public:
 
   /// Text of an intermediate stage.
   mlir::FailureOr<std::string> emitText(Stage stage);
+  /// The object code without weights and run-time library, for those who want
+  /// to look at it.
+  mlir::FailureOr<llvm::SmallVector<char, 0>> objectCode();
   /// The object file, without weights.
   mlir::LogicalResult writeObject(llvm::StringRef path);
   /// The shared object, its C header and, if they are not embedded, its
@@ -90,6 +95,8 @@ public:
   mlir::MLIRContext &context() { return *mlirContext; }
   mlir::ModuleOp module() { return *moduleRef; }
   const Target &target() const { return *chosenTarget; }
+  /// What the model will say about itself, from emitText on.
+  llvm::StringRef signature();
 
 private:
   mlir::LogicalResult fail(llvm::Error error);
@@ -105,6 +112,8 @@ private:
   mlir::LogicalResult runExtraPasses();
   mlir::FailureOr<std::unique_ptr<llvm::Module>> translate(bool withRuntime);
   void setModuleAttributes(llvm::StringRef output);
+  /// Puts what was chosen for the products into the signature.
+  void noteChoices();
 
   CompileOptions options;
   MessageSink sink;

@@ -71,3 +71,63 @@ std::string mezzo::signatureJson(const ModelSignature &signature,
   });
   return text;
 }
+
+//===----------------------------------------------------------------------===//
+// Choices
+//===----------------------------------------------------------------------===//
+
+/// The texts of a choice, and where each is kept.
+static constexpr std::pair<StringRef, std::string ProductChoice::*>
+    choiceFields[] = {{"product", &ProductChoice::product},
+                      {"weight", &ProductChoice::weight},
+                      {"strategy", &ProductChoice::strategy},
+                      {"config", &ProductChoice::config},
+                      {"reason", &ProductChoice::reason}};
+
+std::string mezzo::withChoices(StringRef signature, ArrayAttr choices) {
+  llvm::json::Array list;
+  for (auto choice : choices.getAsRange<DictionaryAttr>()) {
+    llvm::json::Object object;
+    for (auto [name, field] : choiceFields)
+      object[name] =
+          llvm::json::fixUTF8(choice.getAs<StringAttr>(name).getValue());
+    llvm::json::Array candidates;
+    for (auto candidate :
+         choice.getAs<ArrayAttr>("candidates").getAsRange<StringAttr>())
+      candidates.push_back(candidate.getValue());
+    object["candidates"] = std::move(candidates);
+    list.push_back(std::move(object));
+  }
+  // Behind what is there, which stays as it is.
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << signature.drop_back()
+     << ",\"choices\":" << llvm::json::Value(std::move(list)) << "}";
+  return text;
+}
+
+std::vector<ProductChoice> mezzo::choicesOf(StringRef signature) {
+  std::vector<ProductChoice> result;
+  llvm::Expected<llvm::json::Value> value = llvm::json::parse(signature);
+  if (!value) {
+    llvm::consumeError(value.takeError());
+    return result;
+  }
+  const llvm::json::Object *object = value->getAsObject();
+  const llvm::json::Array *list =
+      object ? object->getArray("choices") : nullptr;
+  if (!list)
+    return result;
+  for (const llvm::json::Value &entry : *list) {
+    const llvm::json::Object *fields = entry.getAsObject();
+    if (!fields)
+      continue;
+    ProductChoice &choice = result.emplace_back();
+    for (auto [name, field] : choiceFields)
+      choice.*field = fields->getString(name).value_or("").str();
+    if (const llvm::json::Array *candidates = fields->getArray("candidates"))
+      for (const llvm::json::Value &candidate : *candidates)
+        choice.candidates.push_back(candidate.getAsString().value_or("").str());
+  }
+  return result;
+}

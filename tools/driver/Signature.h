@@ -29,6 +29,19 @@ std::string signatureJson(const ModelSignature &signature,
                           llvm::StringRef target, llvm::StringRef compute,
                           llvm::StringRef sourceHash);
 
+/// The signature with "choices": what was chosen for each product, an array of
+/// objects that say what the dictionaries of `choices` say
+/// (passes/Select/Choices.h).
+std::string withChoices(llvm::StringRef signature, mlir::ArrayAttr choices);
+
+/// What was chosen for a product, as a signature tells it.
+struct ProductChoice {
+  std::string product, weight, strategy, config, reason;
+  std::vector<std::string> candidates;
+};
+/// Reads "choices"; empty where there are none.
+std::vector<ProductChoice> choicesOf(llvm::StringRef signature);
+
 } // namespace mezzo
 
 #endif // MEZZO_TOOLS_DRIVER_SIGNATURE_H

@@ -40,11 +40,17 @@ CompileFlags::CompileFlags(cl::SubCommand &command)
       tile("tile",
            cl::desc("force the register tile of all products, for experiments"),
            cl::value_desc("rows=4,groups=2,..."), cl::sub(command)),
+      tuningDb("tuning-db",
+               cl::desc("file of tuning records (mezzo tune) to choose by"),
+               cl::value_desc("file"), cl::sub(command)),
       dims("dim", cl::desc("fix a named dimension, such as batch=1"),
            cl::value_desc("name=size"), cl::sub(command)),
       shapes("shape",
              cl::desc("fix the shape of an input, such as x=1x3x224x224"),
              cl::value_desc("name=shape"), cl::sub(command)),
+      requireTuned("require-tuned",
+                   cl::desc("a product without a tuning record is an error"),
+                   cl::sub(command)),
       noVerify("no-verify", cl::desc("do not check the tensors of a run"),
                cl::sub(command)),
       strictDq("strict-dq",
@@ -68,6 +74,8 @@ llvm::Expected<CompileOptions> CompileFlags::options() const {
   result.target = target;
   result.compute = compute;
   result.config = tile;
+  result.tuningDb = tuningDb;
+  result.requireTuned = requireTuned;
   result.verifyInputs = !noVerify;
   result.strictDq = strictDq;
   llvm::Expected<WeightStorage> storage = parseWeightStorage(weightStorage);

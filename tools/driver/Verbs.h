@@ -46,9 +46,9 @@ struct CompileFlags {
   /// The options they describe; errors name the flag.
   llvm::Expected<CompileOptions> options() const;
 
-  llvm::cl::opt<std::string> target, compute, weightStorage, tile;
+  llvm::cl::opt<std::string> target, compute, weightStorage, tile, tuningDb;
   llvm::cl::list<std::string> dims, shapes;
-  llvm::cl::opt<bool> noVerify, strictDq, remarks;
+  llvm::cl::opt<bool> requireTuned, noVerify, strictDq, remarks;
 };
 
 } // namespace mezzo
