@@ -30,6 +30,7 @@ Verb benchVerb();
 Verb inspectVerb();
 Verb explainVerb();
 Verb quantizeVerb();
+Verb tuneVerb();
 
 /// Parses the command line and runs the verb.
 int runTool(int argc, char **argv);
