@@ -28,6 +28,33 @@ def MoveDequantize : Pass<"mezzo-move-dequantize", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::tensor::TensorDialect", "::mlir::linalg::LinalgDialect"];
 }
 
+def PlaceDequantize : Pass<"mezzo-place-dequantize", "::mlir::ModuleOp"> {
+  let summary = "move `mezzo.dequantize` behind what moves data, to the product";
+  let description = [{
+    A product takes the scales of its weight out of the sum where it sees them (`mezzo-form-matmul`). Between the two, models
+    have transpositions, reshapes, slices and concatenations, which compute nothing: here they move the constant codes, at
+    compile time, and what belongs to which scale is described anew: one for all, one for each row of the product, or one
+    for each row and block of columns.
+
+    ```mlir
+    %d = mezzo.dequantize %w scales(%s) axis = 0 : (tensor<4x2x3x!mezzo.q<int4>>, tensor<4xf32>) -> tensor<4x2x3xf32>
+    %m = tensor.collapse_shape %d [[0], [1, 2]] : tensor<4x2x3xf32> into tensor<4x6xf32>
+    %y = linalg.matmul ins(%x, %m : ...) outs(%zero : ...)
+    // becomes
+    %m = mezzo.load_weight @moved0 : tensor<4x6x!mezzo.q<int4>>
+    %d = mezzo.dequantize %m scales(%s1) axis = 0 : (tensor<4x6x!mezzo.q<int4>>, tensor<4xf32>) -> tensor<4x6xf32>
+    %y = linalg.matmul ins(%x, %d : ...) outs(%zero : ...)
+    ```
+
+    Each decision is a remark. The dequantization stays where it is, and the product an unquantized one, if codes or scales
+    are not constant, if a part of the matrix is no dequantized weight or has another format, if a shape or a place is known
+    at run time only, if each column of a row would have a scale of its own, and with `--strict-dq`. A transposition right
+    before the product is left for the layout of the weight. Where the scale goes from here, `mezzo-select-strategy` says:
+    after each group, or after the whole reduction where a row is one group.
+  }];
+  let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::arith::ArithDialect"];
+}
+
 def FormMatmul : Pass<"mezzo-form-matmul", "::mlir::ModuleOp"> {
   let summary = "make `mezzo.matmul` of a product with a dequantized weight";
   let description = [{

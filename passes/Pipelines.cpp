@@ -19,6 +19,7 @@ using namespace mezzo;
 
 void mezzo::buildTensorPipeline(OpPassManager &manager,
                                 const PipelineOptions &options) {
+  manager.addPass(createPlaceDequantize());
   FormMatmulOptions form;
   form.compute = options.compute;
   manager.addPass(createMoveDequantize());

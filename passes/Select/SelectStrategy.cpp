@@ -42,6 +42,16 @@ FailureOr<WeightOp> weightOf(MatmulOp op, SymbolTableCollection &symbols) {
   return symbols.lookupNearestSymbolFrom<WeightOp>(op, load.getWeightAttr());
 }
 
+/// Where the modes want the scale: the sums of a group are added up without it.
+/// Two groups of one row are never joined, even if their scales are equal: it
+/// would change how the result is rounded.
+std::string placementOf(WeightOp weight) {
+  int64_t groups = weight.getGroups();
+  return groups == 1
+             ? "scaled after the whole reduction"
+             : "scaled after each of " + std::to_string(groups) + " groups";
+}
+
 /// What was chosen for one product, and why.
 struct Decision {
   StrategyKind kind;
@@ -108,7 +118,7 @@ class SelectStrategyPass
                     << " for " << *weight.getSpec() << " in mode "
                     << stringifyComputeMode(op.getMode()) << ": "
                     << decision->knobs.str() << " (" << decision->reason
-                    << ")";
+                    << "), " << placementOf(weight);
     noteChoice(op, weight, *decision);
     return success();
   }
