@@ -104,6 +104,16 @@ def FormDense : Pass<"mezzo-form-dense", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mezzo::MezzoDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def FuseGathers : Pass<"mezzo-fuse-gathers", "::mlir::func::FuncOp"> {
+  let summary = "compute what is gathered from a computed tensor, and nothing else of it";
+  let description = [{
+    A `tensor.extract`, which is what a gather is made of, from a tensor that a `linalg.generic` computes element by element
+    becomes the computation of that element. So a dequantized table of embeddings is dequantized where rows are looked up,
+    with the same arithmetic, and the table of floats is not there. Left alone is a tensor that others read as a whole.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def LowerContractions : Pass<"mezzo-lower-contractions", "::mlir::ModuleOp"> {
   let summary = "fix the order and the rounding of unquantized products";
   let description = [{

@@ -50,6 +50,7 @@ void mezzo::buildSelectPipeline(OpPassManager &manager,
 
 void mezzo::buildKernelPipeline(OpPassManager &manager,
                                 const PipelineOptions &options) {
+  manager.addNestedPass<func::FuncOp>(createFuseGathers());
   manager.addPass(createFormDense());
   manager.addPass(createLowerContractions());
   manager.addPass(createLinalgElementwiseOpFusionPass());

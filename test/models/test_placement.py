@@ -98,3 +98,26 @@ def test_moved_weights_are_the_same_weights(tmp_path, make, dtype, mode):
     assert f"in mode {mode}" in remarks and "scaled after" in remarks
     assert np.any(want != 0)
     np.testing.assert_array_equal(got, want)
+
+
+def test_a_gather_dequantizes_what_it_looks_up(tmp_path):
+    """Rows of a table of embeddings: no run computes the whole of it."""
+    rows = 4099
+    codes, scales, zeros = drawn("uint4", [rows, K], [rows, K // BLOCK])
+    g = Graph("embedding", 3, opset=21)
+    ids = np.asarray([[0, rows - 1, -1], [17, 17, 2048]], np.int64)
+    indices = g.input("ids", ids, ["batch", "length"])
+    table = dequantized(g, "uint4", codes, scales, zeros, "table", axis=1, block_size=BLOCK)
+    g.output(g.op("Gather", table, indices, name="y", axis=0), ["batch", "length", K])
+    source, target = tmp_path / "model.onnx", tmp_path / "model.so"
+    onnx.save(g.model(), source)
+    done = subprocess.run(["mezzo", "compile", source, "--emit=tile"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"tensor<{rows}x{K}xi8>" in done.stdout and f"tensor<{rows}x{K}xf32>" not in done.stdout
+    assert subprocess.run(["mezzo", "compile", source, "-o", target, "--prefix", "m"]).returncode == 0
+    model = abi.Model(target, "m")
+    with model.context(1) as context:
+        y = context.run(g.feeds)["y"]
+    model.close()
+    whole = (codes - np.repeat(zeros, BLOCK, axis=1)).astype(np.float32) * np.repeat(scales, BLOCK, axis=1)
+    np.testing.assert_array_equal(y, whole[ids])
