@@ -287,7 +287,7 @@ static void addNew(std::vector<Candidate> &next, ArrayRef<Candidate> seen,
 
 FailureOr<std::vector<Candidate>>
 mezzo::rankCandidates(MatmulOp op, WeightOp weight, const Target &target,
-                      ArrayRef<StrategyChoice> choices, bool everything) {
+                      ArrayRef<StrategyChoice> choices, Search search) {
   std::vector<Candidate> ranked;
   auto price = [&](std::vector<Candidate> next) {
     if (next.empty())
@@ -300,8 +300,10 @@ mezzo::rankCandidates(MatmulOp op, WeightOp weight, const Target &target,
   for (const StrategyChoice &choice : choices) {
     size_t first = ranked.size();
     std::vector<Candidate> next;
-    if (everything) {
-      addNew(next, {}, choice, choice.space.candidates());
+    if (search != Search::Near) {
+      addNew(next, {}, choice,
+             search == Search::Seeds ? std::vector{choice.space.seed()}
+                                     : choice.space.candidates());
       if (failed(price(std::move(next))))
         return failure();
       continue;
@@ -316,8 +318,8 @@ mezzo::rankCandidates(MatmulOp op, WeightOp weight, const Target &target,
     next.clear();
     Candidate best =
         *std::min_element(ranked.begin() + first, ranked.end(), isBetter);
-    // Not the chunk: products of different shapes that read one activation share
-    // its quantization only where they have the same chunk.
+    // Not the chunk: products of different shapes that read one activation
+    // share its quantization only where they have the same chunk.
     for (Knob knob : {Knob::Streams, Knob::Unroll, Knob::Block})
       addNew(next, ranked, choice, choice.space.neighbours(best.knobs, knob));
     if (failed(price(std::move(next))))

@@ -69,13 +69,17 @@ mlir::LogicalResult priceCandidates(MatmulOp op, WeightOp weight,
                                     const Target &target,
                                     std::vector<Candidate> &candidates);
 
-/// The cheapest configurations: of every choice the seed, what differs from it
-/// in the register tile, and then what differs from the best of those in one of
-/// the other knobs. Sorted by price; where two are within what the model can
-/// tell apart, the seed comes first. `everything`: the whole spaces.
+/// What is priced: the seeds of all choices; what is near them, that is, what
+/// differs in the register tile, and then what differs from the best of those
+/// in one of the other knobs; or the whole spaces.
+enum class Search { Seeds, Near, Everything };
+
+/// The cheapest configurations, sorted by price; where two are within what the
+/// model can tell apart, the seed comes first.
 mlir::FailureOr<std::vector<Candidate>>
 rankCandidates(MatmulOp op, WeightOp weight, const Target &target,
-               llvm::ArrayRef<StrategyChoice> choices, bool everything = false);
+               llvm::ArrayRef<StrategyChoice> choices,
+               Search search = Search::Near);
 
 } // namespace mezzo
 

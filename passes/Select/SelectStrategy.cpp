@@ -52,6 +52,10 @@ std::string placementOf(WeightOp weight) {
              : "scaled after each of " + std::to_string(groups) + " groups";
 }
 
+/// Weights of fewer elements are multiplied in microseconds, whatever the knobs
+/// are: pricing candidates would take longer than anybody saves.
+constexpr int64_t WorthSearching = 1 << 15;
+
 /// What was chosen for one product, and why.
 struct Decision {
   StrategyKind kind;
@@ -233,8 +237,15 @@ class SelectStrategyPass
   FailureOr<Decision> priced(MatmulOp op, WeightOp weight,
                              ArrayRef<StrategyChoice> choices) {
     constexpr size_t shown = 6;
-    FailureOr<std::vector<Candidate>> ranked =
-        rankCandidates(op, weight, machine, choices);
+    bool isSmall = weight.getRows() * weight.getColumns() < WorthSearching;
+    if (isSmall && choices.size() == 1)
+      return Decision{choices[0].kind,
+                      choices[0].layout,
+                      choices[0].space.seed(),
+                      "the default: too small to be priced",
+                      {}};
+    FailureOr<std::vector<Candidate>> ranked = rankCandidates(
+        op, weight, machine, choices, isSmall ? Search::Seeds : Search::Near);
     if (failed(ranked))
       return failure();
     const Candidate &best = ranked->front();

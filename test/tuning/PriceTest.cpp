@@ -41,8 +41,8 @@ public:
     return one[0].price;
   }
   Price priceOfSeed() { return price(choices[0].space.seed()); }
-  std::vector<Candidate> rank(bool everything = false) {
-    auto ranked = rankCandidates(op, weight, target, choices, everything);
+  std::vector<Candidate> rank(Search search = Search::Near) {
+    auto ranked = rankCandidates(op, weight, target, choices, search);
     EXPECT_TRUE(mlir::succeeded(ranked));
     return *ranked;
   }
@@ -127,7 +127,8 @@ TEST(Candidates, AreLegalAndRanked) {
   for (auto [spec, mode] : products)
     for (int64_t m : {1, 16}) {
       Priced product(spec, mode, m, 128, 256);
-      std::vector<Candidate> ranked = product.rank(), all = product.rank(true);
+      std::vector<Candidate> ranked = product.rank(),
+                             all = product.rank(Search::Everything);
       double seed = product.priceOfSeed().microseconds;
       EXPECT_LE(ranked[0].price.microseconds, seed * 1.0001) << spec;
       EXPECT_LE(ranked[0].price.microseconds, 1.15 * all[0].price.microseconds)

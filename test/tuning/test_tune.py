@@ -101,11 +101,16 @@ def test_killed_at_any_time_it_loses_at_most_the_last_record(db):
     kept = []
     shapes = iter(range(64, 64 * 64, 64))
     for _ in range(12):
+        size = db.stat().st_size if db.exists() else 0
         arguments = [f"--n={next(shapes)}", "--k=128", "--weights=int4/g32", "--compute=int", "--target=x86-64-v3"]
         process = subprocess.Popen(
             ["mezzo", "tune", "matmul", *arguments, "--per-candidate=0.001", f"--tuning-db={db}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.05, 0.9))
+        # Once it has begun to write, at any time.
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline and not (db.exists() and db.stat().st_size > size):
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
         process.wait()
         lines = db.read_text().split("\n") if db.exists() else []

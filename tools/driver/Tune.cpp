@@ -292,7 +292,9 @@ Error Tuner::addTask(MatmulOp op, WeightOp weight, const Target &target) {
     return Error::success();
   ++result.products;
   std::vector<StrategyChoice> choices = strategiesOf(op, weight, target);
-  auto ranked = rankCandidates(op, weight, target, choices, options.exhaustive);
+  auto ranked =
+      rankCandidates(op, weight, target, choices,
+                     options.exhaustive ? Search::Everything : Search::Near);
   if (mlir::failed(ranked))
     return llvm::createStringError("cannot price " + task.key.str());
   // The cheapest, and what each strategy would take by itself.

@@ -13,9 +13,11 @@
 // CHECK: remark: strategy dequant for uint4/g32+zp in mode float: rows=3,{{.*}} (measured for a shape nearby: {{.*}} us at m = any, n = 128, k = 64)
 // CHECK: mezzo.matmul {{.*}} mode = int group = 32 config = <strategy = native_dot, rows = 2, groups = 2, unroll = 4, streams = 1, block = 512, chunk = 32>
 
-// OTHER: remark: strategy native_dot for uint4/g32+zp in mode int: {{.*}} (priced at {{[0-9.]+}} us: computing
-// OTHER: remark: strategy dequant for uint4/g32+zp in mode float: {{.*}} (priced at
-// OTHER: mezzo.choices = [{candidates = ["native_dot rows={{.*}} us: computing
+// OTHER: remark: strategy native_dot for uint4/g32+zp in mode int: {{.*}} (the default: too small to be priced), scaled after each of 2 groups
+// OTHER: remark: strategy dequant for uint4/g32+zp in mode float: {{.*}} (the default: too small to be priced)
+// OTHER: remark: strategy native_dot for int8/ch in mode int: {{.*}} (priced at {{[0-9.]+}} us: computing {{.*}}), scaled after the whole reduction
+// OTHER: mezzo.choices = [{candidates = [],
+// OTHER-SAME: candidates = ["native_dot rows={{.*}} us: computing
 
 // REQUIRED: error: has no tuning record that can be used (int uint4/g32+zp g32, m = any, n = 64, k = 64, aarch64): run mezzo tune, or leave --require-tuned out
 
@@ -32,4 +34,14 @@ func.func @modes(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
   %1 = mezzo.matmul %x, %c scales(%s) offsets(%z) mode = float group = 32
     : (tensor<?x64xf32>, tensor<64x64x!mezzo.q<uint4>>, tensor<64x2xf32>, tensor<64x2xi16>) -> tensor<?x64xf32>
   return %0, %1 : tensor<?x64xf32>, tensor<?x64xf32>
+}
+
+mezzo.weight @large {spec = "int8/ch", type = tensor<256x256x!mezzo.q<int8>>, group = 256 : i64,
+  data = dense<1> : tensor<65536xi8>, layout = #mezzo.layout<"flat=[b:8, k:256, n:*]">, scales = dense<1.0> : tensor<256x1xf32>}
+
+func.func @scale_per_row(%x: tensor<1x256xf32>) -> tensor<1x256xf32> {
+  %c, %s = mezzo.load_weight @large : tensor<256x256x!mezzo.q<int8>>, tensor<256x1xf32>
+  %0 = mezzo.matmul %x, %c scales(%s) mode = int group = 256
+    : (tensor<1x256xf32>, tensor<256x256x!mezzo.q<int8>>, tensor<256x1xf32>) -> tensor<1x256xf32>
+  return %0 : tensor<1x256xf32>
 }
