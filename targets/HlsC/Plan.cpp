@@ -325,7 +325,8 @@ void Planner::readProduct(MatmulOp op) {
   Stage stage = stageOf(isIntegerOnly ? Stage::Kind::IntegerProduct
                                       : Stage::Kind::Product);
   stage.weight = std::make_shared<QuantizedMatrix>(std::move(*matrix));
-  stage.group = stage.weight->groupLength;
+  // A group may be declared longer than a row is.
+  stage.group = std::min(stage.weight->groupLength, stage.weight->cols);
   if (op.getBias())
     stage.bias = vectorOf(op.getBias(), op, shape->second);
   if (isIntegerOnly)
