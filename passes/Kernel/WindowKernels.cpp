@@ -19,11 +19,11 @@ bool mezzo::isWindowOp(Operation *op) {
 
 bool mezzo::isDepthwise(ConvOp op) {
   auto input = cast<ShapedType>(op.getInput().getType());
-  int64_t outputs = cast<ShapedType>(op.getOutput().getType()).getDimSize(1);
+  int64_t outputs = cast<ShapedType>(op.getOutput().getType()).getDimSize(1),
+          groups = op.getGroups();
   // With several outputs per channel, a tile of them reads each window once.
-  return input.getDimSize(1) == op.getGroups() &&
-         !ShapedType::isDynamic(outputs) &&
-         outputs < DenseTile::MostRows * op.getGroups() &&
+  return input.getDimSize(1) == groups && !ShapedType::isDynamic(outputs) &&
+         outputs < DenseTile::MostRows * groups &&
          input.getElementType().isF32();
 }
 

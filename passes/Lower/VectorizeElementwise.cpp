@@ -41,9 +41,26 @@ bool hasVectors(Type type) {
          (isa<IntegerType>(type) && type.getIntOrFloatBitWidth() >= 8);
 }
 
+/// Functions that mezzo-expand-math writes for vectors.
+bool isElementaryFunction(Operation &op) {
+  return isa<math::ExpOp, math::LogOp, math::TanhOp, math::ErfOp, math::SinOp,
+             math::CosOp, math::PowFOp>(op) &&
+         op.getResult(0).getType().isF32();
+}
+
+/// Operations of `math` that are instructions.
+bool isInstruction(Operation &op) {
+  return isa<math::SqrtOp, math::FmaOp, math::FloorOp, math::CeilOp,
+             math::TruncOp, math::RoundEvenOp, math::AbsFOp, math::AbsIOp,
+             math::CopySignOp>(op);
+}
+
 bool isVectorizable(Operation &op) {
   if (isa<linalg::YieldOp, arith::ConstantOp>(op))
     return true;
+  if (isa<math::MathDialect>(op.getDialect()) && !isElementaryFunction(op) &&
+      !isInstruction(op))
+    return false;
   bool scalars = llvm::all_of(op.getResultTypes(), [](Type type) {
     return isa<FloatType, IntegerType>(type);
   });
@@ -124,7 +141,7 @@ bool Vectorizer::isPossible() {
   if (!llvm::all_of(*body, isVectorizable))
     return false;
   for (Operation &inner : *body)
-    if (isa<math::MathDialect>(inner.getDialect()))
+    if (isElementaryFunction(inner))
       lanes = LanesOfFunctions;
   for (OpOperand &operand : op->getOpOperands()) {
     Type type = operand.get().getType();

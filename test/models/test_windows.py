@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 
 import abi
-from builders.windows import FAMILIES, graph_of, quantized_convolution
+import scalar
+from builders.windows import CONVOLUTIONS, FAMILIES, graph_of, quantized_convolution
 
 FOLDERS = [(family, variant) for family in FAMILIES for variant in ("static", "dynamic")]
 FOLDERS += [(family, "constant") for family in ("conv", "transposed")]
@@ -42,6 +43,40 @@ def test_equals_onnx_runtime(tmp_path, family, variant):
         # Sums that cancel are as exact as their largest terms.
         atol = 1e-5 * max(1.0, float(np.abs(want).max(initial=0)))
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=atol, err_msg=output.name)
+    shared_object.close()
+
+
+def program(case, x, w, b):
+    """docs/numbers.md: K is (kh, kw, c), a left fold of fma from 0, then the bias. Two dimensions, explicit pads."""
+    groups, strides = case.attributes.get("group", 1), case.attributes.get("strides", [1, 1])
+    dilations, pads = case.attributes.get("dilations", [1, 1]), case.attributes.get("pads", [0] * 4)
+    x = np.pad(x, [(0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])])
+    height, width = ((x.shape[2 + i] - (w.shape[2 + i] - 1) * dilations[i] - 1) // strides[i] + 1 for i in (0, 1))
+    y = np.zeros((len(x), len(w), height, width), np.float32)
+    rows = len(w) // groups
+    for m in range(len(w)):
+        first = m // rows * w.shape[1]
+        for kh, kw, c in np.ndindex(w.shape[2], w.shape[3], w.shape[1]):
+            top, left = kh * dilations[0], kw * dilations[1]
+            seen = x[:, first + c, top : top + (height - 1) * strides[0] + 1 : strides[0]]
+            seen = seen[..., left : left + (width - 1) * strides[1] + 1 : strides[1]]
+            y[:, m] = scalar.fma(w[m, c, kh, kw], seen, y[:, m])
+    return y + b[:, np.newaxis, np.newaxis]
+
+
+EXACT = ["plain", "stride-2", "stride-3", "dilated", "pointwise", "grouped", "depthwise", "depthwise-stride-2", "many-taps"]
+
+
+def test_equals_the_scalar_program(tmp_path):
+    """Bit for bit: tiles, panels and blocks of columns leave no trace."""
+    cases = {f"conv-{name}": CONVOLUTIONS[f"conv-{name}"] for name in EXACT}
+    graph = graph_of(cases, "static")
+    shared_object = compiled(tmp_path, graph.model())
+    with shared_object.context(2) as context:
+        outputs = context.run(graph.feeds)
+    for name, case in cases.items():
+        want = program(case, *(graph.feeds[f"{name}.{part}"] for part in "xwb"))
+        np.testing.assert_array_equal(outputs[f"{name}.y"], want, err_msg=name)
     shared_object.close()
 
 

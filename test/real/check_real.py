@@ -149,7 +149,7 @@ def table(results):
     rows.append("|---|---|---|---|---|---|---|---|")
     for r in results:
         times = f"{r.mezzo_ms:.3g} ms | {r.peer_ms:.3g} ms | {r.peer_ms / r.mezzo_ms:.2f}" if r.mezzo_ms else "| |"
-        what = f"{r.worst:.2g}" if not r.problem else r.problem
+        what = f"{r.worst:.2g}" if not r.problem else r.problem.removeprefix("mezzo: error: ").split(": ")[0]
         rows.append(f"| {r.name} | {r.seconds:.1f} s | {r.peak / 1e6:.0f} MB | {r.rounds} | {what} | {times} |")
     return "\n".join(rows)
 
