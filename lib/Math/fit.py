@@ -89,6 +89,25 @@ def main():
     series = sum((-1) ** k * z**k / math.factorial(2 * k + 4) for k in range(12))
     fit("cos", z, series, r**4 / np.cos(r), 2)
 
+    # asin(x) = x + x^3 P(x^2), 0 <= x <= 1/2.
+    x = nodes(1e-2, 0.5001)
+    fit("asin", x * x, (vec(math.asin, x) - x) / x**3, x**3 / vec(math.asin, x), 4)
+
+    # atan(x) = x + x^3 P(x^2), |x| <= tan(pi/8).
+    x = nodes(1e-2, math.tan(math.pi / 8) + 1e-4)
+    fit("atan", x * x, (vec(math.atan, x) - x) / x**3, x**3 / vec(math.atan, x), 4)
+
+    # sinh(x) = x + x^3 P(x^2), 0 <= x <= 1.
+    x = nodes(1e-2, 1.001)
+    fit("sinh", x * x, (np.sinh(x) - x) / x**3, x**3 / np.sinh(x), 3)
+
+    # asinh(x) = x + x^3 P(x^2), 0 <= x <= 1/2.
+    x = nodes(1e-2, 0.5001)
+    fit("asinh", x * x, (np.arcsinh(x) - x) / x**3, x**3 / np.arcsinh(x), 6)
+
+    # atanh(x) = x + x^3 P(x^2), 0 <= x <= 1/2.
+    fit("atanh", x * x, (np.arctanh(x) - x) / x**3, x**3 / np.arctanh(x), 6)
+
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,9 @@
 
 #include "passes/Passes.h"
 
+#include "lib/Math/Double.h"
 #include "lib/Math/Elementary.h"
+#include "lib/Math/Trigonometry.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -22,7 +24,7 @@ namespace {
 
 /// The algebra of lib/Math/Elementary.h that builds IR: the same programs that
 /// ScalarOps evaluates, so the compiled function and the reference are equal
-/// bit for bit. Works on f32 and on vectors of it.
+/// bit for bit. Works on f32, f64 and on vectors of them.
 class BuilderOps {
 public:
   using Value = mlir::Value;
@@ -31,13 +33,18 @@ public:
 
   BuilderOps(OpBuilder &builder, Location loc, Type type)
       : b(loc, builder), floats(type) {
+    Type element = getElementTypeOrSelf(type),
+         word = b.getIntegerType(element.getIntOrFloatBitWidth());
     auto vector = dyn_cast<VectorType>(type);
-    integers =
-        vector ? Type(vector.clone(b.getI32Type())) : Type(b.getI32Type());
+    integers = vector ? Type(vector.clone(word)) : word;
   }
 
-  Value constant(float x) { return splat(b.getF32FloatAttr(x), floats); }
-  Int integer(int32_t x) { return splat(b.getI32IntegerAttr(x), integers); }
+  Value constant(double x) {
+    return splat(b.getFloatAttr(getElementTypeOrSelf(floats), x), floats);
+  }
+  Int integer(int64_t x) {
+    return splat(b.getIntegerAttr(getElementTypeOrSelf(integers), x), integers);
+  }
 
   Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
   Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
@@ -46,6 +53,7 @@ public:
   Value fma(Value x, Value y, Value z) {
     return math::FmaOp::create(b, x, y, z);
   }
+  Value sqrt(Value x) { return math::SqrtOp::create(b, x); }
   Value neg(Value x) { return arith::NegFOp::create(b, x); }
   Value abs(Value x) { return math::AbsFOp::create(b, x); }
 
@@ -90,24 +98,26 @@ private:
 //   the program of lib/Math/Elementary.h
 template <typename Op, typename Program>
 struct Expand : OpRewritePattern<Op> {
-  Expand(MLIRContext *context, Program program)
-      : OpRewritePattern<Op>(context), program(program) {}
+  Expand(MLIRContext *context, unsigned bits, Program program)
+      : OpRewritePattern<Op>(context), bits(bits), program(program) {}
 
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
-    if (!getElementTypeOrSelf(op.getType()).isF32())
-      return rewriter.notifyMatchFailure(op, "programs are in f32");
+    if (getElementTypeOrSelf(op.getType()).getIntOrFloatBitWidth() != bits)
+      return rewriter.notifyMatchFailure(op, "the program is of another type");
     BuilderOps ops(rewriter, op.getLoc(), op.getType());
     rewriter.replaceOp(op, program(ops, op.getOperand()));
     return success();
   }
+  unsigned bits;
   Program program;
 };
 
 template <typename Op, typename Program>
-void addProgram(RewritePatternSet &patterns, Program program) {
-  patterns.add(
-      std::make_unique<Expand<Op, Program>>(patterns.getContext(), program));
+void addProgram(RewritePatternSet &patterns, Program program,
+                unsigned bits = 32) {
+  patterns.add(std::make_unique<Expand<Op, Program>>(patterns.getContext(),
+                                                     bits, program));
 }
 
 //   %y = math.powf %a, %b : f32
@@ -146,6 +156,30 @@ class ExpandMathPass : public mezzo::impl::ExpandMathBase<ExpandMathPass> {
     addProgram<math::CosOp>(patterns, [](BuilderOps &o, Value x) {
       return sincosProgram(o, x, true);
     });
+    addProgram<math::TanOp>(
+        patterns, [](BuilderOps &o, Value x) { return tanProgram(o, x); });
+    addProgram<math::AsinOp>(
+        patterns, [](BuilderOps &o, Value x) { return asinProgram(o, x); });
+    addProgram<math::AcosOp>(
+        patterns, [](BuilderOps &o, Value x) { return acosProgram(o, x); });
+    addProgram<math::AtanOp>(
+        patterns, [](BuilderOps &o, Value x) { return atanProgram(o, x); });
+    addProgram<math::SinhOp>(
+        patterns, [](BuilderOps &o, Value x) { return sinhProgram(o, x); });
+    addProgram<math::CoshOp>(
+        patterns, [](BuilderOps &o, Value x) { return coshProgram(o, x); });
+    addProgram<math::AsinhOp>(
+        patterns, [](BuilderOps &o, Value x) { return asinhProgram(o, x); });
+    addProgram<math::AcoshOp>(
+        patterns, [](BuilderOps &o, Value x) { return acoshProgram(o, x); });
+    addProgram<math::AtanhOp>(
+        patterns, [](BuilderOps &o, Value x) { return atanhProgram(o, x); });
+    addProgram<math::ExpOp>(
+        patterns, [](BuilderOps &o, Value x) { return exp64Program(o, x); },
+        64);
+    addProgram<math::LogOp>(
+        patterns, [](BuilderOps &o, Value x) { return log64Program(o, x); },
+        64);
     patterns.add<ExpandPow>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

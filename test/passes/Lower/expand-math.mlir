@@ -56,10 +56,36 @@ func.func @power(%a: f32, %b: f32) -> f32 {
 // CHECK-LABEL: func @kept
 // CHECK: math.sqrt
 // CHECK: math.roundeven
-// CHECK: math.exp %{{.*}} : f64
+// CHECK: math.sin %{{.*}} : f64
 func.func @kept(%x: f32, %y: f64) -> (f32, f32, f64) {
   %0 = math.sqrt %x : f32
   %1 = math.roundeven %x : f32
-  %2 = math.exp %y : f64
+  %2 = math.sin %y : f64
   return %0, %1, %2 : f32, f32, f64
+}
+
+// CHECK-LABEL: func @others
+// CHECK-NOT: math.{{tan|asin|acos|atan|sinh|cosh|asinh|acosh|atanh}}
+// CHECK: return
+func.func @others(%x: f32) -> f32 {
+  %0 = math.tan %x : f32
+  %1 = math.asin %0 : f32
+  %2 = math.acos %1 : f32
+  %3 = math.atan %2 : f32
+  %4 = math.sinh %3 : f32
+  %5 = math.cosh %4 : f32
+  %6 = math.asinh %5 : f32
+  %7 = math.acosh %6 : f32
+  %8 = math.atanh %7 : f32
+  return %8 : f32
+}
+
+// CHECK-LABEL: func @doubles
+// CHECK-NOT: math.{{exp|log}}
+// CHECK: arith.shli %{{.*}}, %{{.*}} : i64
+// CHECK: return
+func.func @doubles(%x: f64) -> f64 {
+  %0 = math.exp %x : f64
+  %1 = math.log %0 : f64
+  return %1 : f64
 }
