@@ -206,7 +206,10 @@ def FormEntry : Pass<"mezzo-form-entry", "::mlir::ModuleOp"> {
   let description = [{
     The entry is the one function with the attribute `mezzo.entry`. `@main` takes the run-time frame first, then the inputs,
     then its results as destinations. `@shapes` maps the dynamic sizes of the inputs to all sizes of the outputs; it is pure
-    index arithmetic, and a model for which it is not is refused.
+    arithmetic, and a model for which it is not is refused. Where sizes follow from single elements of inputs of static
+    shape, `@shapes` takes these after the sizes, and the module's attribute `mezzo.shape_values` says which they are, as
+    pairs of an input and a row-major position. Inputs and outputs whose elements have fewer than 8 bits (`dtype` in
+    `mezzo.inputs` and `mezzo.outputs`) are packed outside and have a byte per element inside.
 
     ```mlir
     func.func @model(%x: tensor<?x4xf32>) -> tensor<?x8xf32> attributes {mezzo.entry}
@@ -215,10 +218,11 @@ def FormEntry : Pass<"mezzo-form-entry", "::mlir::ModuleOp"> {
     func.func @main(%frame: !llvm.ptr, %x: memref<?x4xf32>, %y: memref<?x8xf32>) attributes {mezzo.entry}
     ```
 
-    Errors: no entry or several, an output whose shape depends on the values of an input.
+    Errors: no entry or several, an output whose shape depends on the values of an input in another way.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::tensor::TensorDialect",
-    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
 }
 
 def PlanArena : Pass<"mezzo-plan-arena", "::mlir::ModuleOp"> {
@@ -272,8 +276,9 @@ def VectorizeElementwise : Pass<"mezzo-vectorize-elementwise", "::mlir::ModuleOp
 def ExpandMath : Pass<"mezzo-expand-math", "::mlir::ModuleOp"> {
   let summary = "replace elementary functions by the programs of lib/Math";
   let description = [{
-    `math.exp`, `log`, `tanh`, `erf`, `sin`, `cos` and `powf` on f32, or vectors of it, become arithmetic with a fixed result,
-    bit-equal to the reference: no libm. The bounds in ulps stand in `lib/Math/Elementary.h`. Other types are left alone.
+    `math.exp`, `log`, `tanh`, `erf`, `sin`, `cos`, `tan`, their inverses, the hyperbolic functions and `powf` on f32, and
+    `exp` and `log` on f64, or vectors of these, become arithmetic with a fixed result, bit-equal to the reference: no libm.
+    The bounds in ulps stand in `lib/Math`. Other types are left alone.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }

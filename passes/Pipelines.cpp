@@ -72,6 +72,8 @@ void mezzo::buildBufferizePipeline(OpPassManager &manager,
       bufferization::createBufferLoopHoistingPass());
   manager.addPass(createPlanArena());
   manager.addPass(createLowerReshapes());
+  // Canonical views may be less dense than they look here.
+  manager.addPass(createCanonicalizerPass());
   manager.addPass(createLowerCopies());
 }
 

@@ -344,12 +344,15 @@ TEST(Model, NoVerifyTrustsTheCaller) {
 
 TEST(Model, ShapesThatDoNotExist) {
   mezzo_module module = mezzo_test_module;
-  module.shapes = [](const int64_t *const *, int64_t *const *) { return 3; };
+  module.shapes = [](const int64_t *const *, int64_t *const *, void *const *) {
+    return 3;
+  };
   OpenModel refuses(module);
   TestTensors t(1);
   expectError(refuses, t.run(refuses.context(1)), MEZZO_ERROR_SHAPE,
               {"no output", "reason 3"});
-  module.shapes = [](const int64_t *const *, int64_t *const *out) {
+  module.shapes = [](const int64_t *const *, int64_t *const *out,
+                     void *const *) {
     out[0][0] = INT64_MAX;
     out[0][1] = 2;
     return 0;

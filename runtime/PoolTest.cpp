@@ -25,7 +25,9 @@ mezzo_module moduleWith(RunBody &run) {
   currentRun = &run;
   mezzo_module module = mezzo_test_module;
   module.num_inputs = module.num_outputs = 0;
-  module.shapes = [](const int64_t *const *, int64_t *const *) { return 0; };
+  module.shapes = [](const int64_t *const *, int64_t *const *, void *const *) {
+    return 0;
+  };
   module.run = [](mezzo_frame *frame, void *const *, const int64_t *const *,
                   void *const *,
                   const int64_t *const *) { (*currentRun)(frame); };

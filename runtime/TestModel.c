@@ -59,7 +59,8 @@ static void run(mezzo_frame *frame, void *const *in_data,
 }
 
 static int32_t shapes(const int64_t *const *in_shapes,
-                      int64_t *const *out_shapes) {
+                      int64_t *const *out_shapes, void *const *in_data) {
+  (void)in_data;
   out_shapes[0][0] = in_shapes[0][0];
   out_shapes[0][1] = 4;
   return 0;

@@ -31,6 +31,8 @@ extern "C" {
 enum {
   /// Tensors are not checked at run (--no-verify). Only their number is.
   MEZZO_RT_NO_VERIFY = 1,
+  /// Output shapes follow from the values of some integer inputs, too.
+  MEZZO_RT_SHAPES_READ_DATA = 2,
 };
 
 /// One input or output.
@@ -71,9 +73,11 @@ typedef struct mezzo_module {
   const mezzo_tensor_desc *inputs, *outputs;
   int64_t num_inputs, num_outputs;
   /// Computes the shapes of all outputs from those of all inputs: arithmetic
-  /// only. Nonzero if these inputs have no output shape.
-  int32_t (*shapes)(const int64_t *const *in_shapes,
-                    int64_t *const *out_shapes);
+  /// only. Reads `in_data` (of few elements of some integer inputs) only where
+  /// `flags` has MEZZO_RT_SHAPES_READ_DATA. Nonzero if these inputs have no
+  /// output shape.
+  int32_t (*shapes)(const int64_t *const *in_shapes, int64_t *const *out_shapes,
+                    void *const *in_data);
   /// Computes the outputs. Errors go through mezzo_rt_fail.
   void (*run)(mezzo_frame *frame, void *const *in_data,
               const int64_t *const *in_shapes, void *const *out_data,

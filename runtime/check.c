@@ -283,7 +283,7 @@ int32_t mezzo_rt_check_inputs(mezzo_rt_context *context,
 int32_t mezzo_rt_compute_shapes(mezzo_rt_context *context) {
   const mezzo_module *module = context->model->module;
   int32_t failure = module->shapes((const int64_t *const *)context->in_shapes,
-                                   context->out_shapes);
+                                   context->out_shapes, context->in_data);
   if (failure)
     return mezzo_rt_error(MEZZO_ERROR_SHAPE,
                           "model '%s' has no output for inputs of these shapes "

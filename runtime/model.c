@@ -360,7 +360,9 @@ int32_t mezzo_rt_output_shapes(mezzo_context *base, const mezzo_tensor *inputs,
   int32_t status = acquire(context);
   if (status != MEZZO_OK)
     return status;
-  status = mezzo_rt_check_inputs(context, inputs, num_inputs, 0);
+  status =
+      mezzo_rt_check_inputs(context, inputs, num_inputs,
+                            (module->flags & MEZZO_RT_SHAPES_READ_DATA) != 0);
   if (status == MEZZO_OK)
     status = mezzo_rt_compute_shapes(context);
   for (int64_t i = 0; i < num_outputs && status == MEZZO_OK; ++i)

@@ -214,9 +214,10 @@ MEZZO_INLINE int32_t mezzo_run(mezzo_context *context,
                  : (int32_t)MEZZO_ERROR_NULL;
 }
 
-/** Tells the shapes of the outputs for these inputs, whose data is not looked
-    at. On entry outputs[i].ndim is the room behind outputs[i].shape; on return
-    it is the rank and the shape is filled in, as are dtype, device, strides and
+/** Tells the shapes of the outputs for these inputs. Their data may be missing
+    but where shapes follow from it (an input that is the target of a Reshape).
+    On entry outputs[i].ndim is the room behind outputs[i].shape; on return it
+    is the rank and the shape is filled in, as are dtype, device, strides and
     byte_offset: what is left to do is to allocate outputs[i].data. Where
     outputs[i].shape is NULL the sizes are left out, which is the way to learn
     the ranks. */

@@ -3,15 +3,22 @@
 #include "passes/Passes.h"
 
 #include "dialects/Mezzo/Mezzo.h"
+#include "passes/Bufferize/ShapePatterns.h"
+#include "passes/Bufferize/SubByteTensors.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+#include <map>
 
 namespace mezzo {
 #define GEN_PASS_DEF_FORMENTRY
@@ -76,6 +83,7 @@ class FormEntryPass : public mezzo::impl::FormEntryBase<FormEntryPass> {
     getContext()
         .getLoadedDialect<affine::AffineDialect>()
         ->getCanonicalizationPatterns(patterns);
+    populateShapePatterns(patterns);
     tensor::DimOp::getCanonicalizationPatterns(patterns, &getContext());
     affine::AffineApplyOp::getCanonicalizationPatterns(patterns, &getContext());
     if (failed(applyPatternsGreedily(shapes, std::move(patterns))))
@@ -107,6 +115,10 @@ class FormEntryPass : public mezzo::impl::FormEntryBase<FormEntryPass> {
             }
       }
     }
+    SmallVector<int64_t> values = passValues(body, tensors, types);
+    if (!values.empty())
+      getOperation()->setAttr("mezzo.shape_values",
+                              DenseI64ArrayAttr::get(&getContext(), values));
     for (unsigned argument = 0; argument < tensors; ++argument)
       if (!body.getArgument(argument).use_empty()) {
         Operation *user = *body.getArgument(argument).user_begin();
@@ -121,6 +133,57 @@ class FormEntryPass : public mezzo::impl::FormEntryBase<FormEntryPass> {
     shapes.setAllArgAttrs(ArrayRef<DictionaryAttr>(SmallVector<DictionaryAttr>(
         types.size(), DictionaryAttr::get(&getContext()))));
     return success();
+  }
+
+  /// Replaces reads of single elements of the arguments by arguments of their
+  /// own, and returns (argument, row-major position) of each.
+  static SmallVector<int64_t> passValues(Block &body, unsigned tensors,
+                                         SmallVectorImpl<Type> &types) {
+    SmallVector<int64_t> values;
+    for (unsigned argument = 0; argument < tensors; ++argument) {
+      std::map<int64_t, Value> known;
+      for (Operation *user :
+           llvm::make_early_inc_range(body.getArgument(argument).getUsers())) {
+        auto read = dyn_cast<tensor::ExtractOp>(user);
+        if (!read || !read.getTensor().getType().hasStaticShape())
+          continue;
+        std::optional<SmallVector<int64_t>> place =
+            getConstantIntValues(getAsOpFoldResult(read.getIndices()));
+        if (!place)
+          continue;
+        bool inside = llvm::all_of(
+            llvm::zip(*place, read.getTensor().getType().getShape()),
+            [](auto at) {
+              return std::get<0>(at) >= 0 && std::get<0>(at) < std::get<1>(at);
+            });
+        if (!inside)
+          continue;
+        int64_t position = 0;
+        for (auto [index, size] :
+             llvm::zip(*place, read.getTensor().getType().getShape()))
+          position = position * size + index;
+        Value &value = known[position];
+        if (!value) {
+          types.push_back(read.getType());
+          value = body.addArgument(read.getType(), read.getLoc());
+          values.append({int64_t(argument), position});
+        }
+        read.replaceAllUsesWith(value);
+        read.erase();
+      }
+    }
+    return values;
+  }
+
+  /// How a tensor of the signature is packed, where it is.
+  static std::optional<PackedType> packedType(func::FuncOp entry,
+                                              StringRef list, size_t position) {
+    auto tensors = entry->getAttrOfType<ArrayAttr>(list);
+    if (!tensors || position >= tensors.size())
+      return std::nullopt;
+    auto dtype =
+        cast<DictionaryAttr>(tensors[position]).getAs<StringAttr>("dtype");
+    return PackedType::of(dtype ? dtype.getValue() : "");
   }
 
   //   func @main(%x: tensor<?x4xf32>) -> tensor<?x8xf32> { ... return %y }
@@ -138,16 +201,28 @@ class FormEntryPass : public mezzo::impl::FormEntryBase<FormEntryPass> {
     for (BlockArgument argument : body.getArguments()) {
       Type type = argument.getType();
       argument.setType(buffer(type));
-      auto tensor = bufferization::ToTensorOp::create(
-          builder, entry.getLoc(), type, argument, /*restrict=*/true,
-          /*writable=*/false);
-      argument.replaceAllUsesExcept(tensor.getResult(), tensor);
+      Value tensor;
+      SmallVector<OpOperand *> uses = llvm::map_to_vector(
+          argument.getUses(), [](OpOperand &use) { return &use; });
+      if (auto packed =
+              packedType(entry, "mezzo.inputs", argument.getArgNumber()))
+        tensor = unpack(builder, entry.getLoc(), argument, *packed);
+      else
+        tensor = bufferization::ToTensorOp::create(
+            builder, entry.getLoc(), type, argument, /*restrict=*/true,
+            /*writable=*/false);
+      for (OpOperand *use : uses)
+        use->set(tensor);
     }
     auto terminator = cast<func::ReturnOp>(body.getTerminator());
     builder.setInsertionPoint(terminator);
-    for (Value result : terminator.getOperands()) {
+    for (auto [position, result] : llvm::enumerate(terminator.getOperands())) {
       Value destination =
           body.addArgument(buffer(result.getType()), result.getLoc());
+      if (auto packed = packedType(entry, "mezzo.outputs", position)) {
+        pack(builder, result.getLoc(), result, destination, *packed);
+        continue;
+      }
       bufferization::MaterializeInDestinationOp::create(
           builder, result.getLoc(), Type(), result, destination,
           /*restrict=*/true, /*writable=*/true);

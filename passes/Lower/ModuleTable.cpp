@@ -3,9 +3,10 @@
 // Emits what runtime/abi.h expects: `mezzo_rt_module`, with names, shapes and
 // types of all tensors and two functions,
 //
-//     void run(frame, in_data, in_shapes, out_data, out_shapes)      builds
-//     descriptors from raw pointers, calls @main int32_t shapes(in_shapes,
-//     out_shapes)                          calls @shapes
+//     void run(frame, in_data, in_shapes, out_data, out_shapes)
+//         builds descriptors from raw pointers, calls @main
+//     int32_t shapes(in_shapes, out_shapes, in_data)
+//         calls @shapes
 //
 // and the one exported function `<prefix>_api`. The layout of the structs is
 // asserted in runtime/abi.h.
@@ -18,13 +19,14 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 
 namespace {
 
 constexpr int64_t AbiVersion = 1;
-constexpr int64_t NoVerifyFlag = 1;
+constexpr int64_t NoVerifyFlag = 1, ShapesReadDataFlag = 2;
 
 /// One tensor of the signature.
 struct Tensor {
@@ -54,6 +56,16 @@ std::pair<int64_t, int64_t> dlpackType(StringRef name) {
   int64_t bits = 8;
   if (name == "bool" || name == "i1")
     return {Bool, 8};
+  int64_t small = llvm::StringSwitch<int64_t>(name)
+                      .Case("f8e4m3fn", 10)
+                      .Case("f8e4m3fnuz", 11)
+                      .Case("f8e5m2", 12)
+                      .Case("f8e5m2fnuz", 13)
+                      .Case("f8e8m0", 14)
+                      .Case("f4e2m1", 17)
+                      .Default(0);
+  if (small)
+    return {small, small == 17 ? 4 : 8};
   name.drop_while([](char c) { return !llvm::isDigit(c); })
       .getAsInteger(10, bits);
   if (name.starts_with("bf"))
@@ -71,6 +83,10 @@ public:
     pointer = LLVM::LLVMPointerType::get(module.getContext());
     i64 = b.getI64Type();
     i32 = b.getI32Type();
+    if (auto values =
+            module->getAttrOfType<DenseI64ArrayAttr>("mezzo.shape_values"))
+      shapeValues.assign(values.asArrayRef().begin(),
+                         values.asArrayRef().end());
   }
   LogicalResult write();
 
@@ -128,6 +144,8 @@ private:
   ModuleOp module;
   ImplicitLocOpBuilder b;
   SmallVector<Tensor> inputs, outputs;
+  /// Pairs (input, position) of the elements that @shapes is passed.
+  SmallVector<int64_t> shapeValues;
   Type pointer, i64, i32;
   unsigned constants = 0;
 };
@@ -243,8 +261,9 @@ void TableWriter::runFunction() {
 }
 
 void TableWriter::shapesFunction() {
-  auto function = beginFunction("mezzo.shapes", i32, {pointer, pointer},
-                                LLVM::Linkage::Internal);
+  auto function =
+      beginFunction("mezzo.shapes", i32, {pointer, pointer, pointer},
+                    LLVM::Linkage::Internal);
   SmallVector<Value> operands;
   for (auto [position, tensor] : llvm::enumerate(inputs)) {
     if (llvm::none_of(tensor.dims, [](int64_t size) { return size < 0; }))
@@ -253,6 +272,21 @@ void TableWriter::shapesFunction() {
     for (auto [dim, size] : llvm::enumerate(tensor.dims))
       if (size < 0)
         operands.push_back(element(i64, shape, dim));
+  }
+  // Then the elements of inputs that shapes follow from: (input, position).
+  for (size_t i = 0; i < shapeValues.size(); i += 2) {
+    Value data = element(pointer, function.getArgument(2), shapeValues[i]);
+    StringRef dtype = inputs[shapeValues[i]].dtype;
+    Type type = dtype == "f32"    ? Type(b.getF32Type())
+                : dtype == "f64"  ? Type(b.getF64Type())
+                : dtype == "f16"  ? Type(b.getF16Type())
+                : dtype == "bf16" ? Type(b.getBF16Type())
+                                  : b.getIntegerType(dlpackType(dtype).second);
+    Value value = element(type, data, shapeValues[i + 1]);
+    if (dtype == "bool") // a byte in memory, a bit in IR
+      value = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, value,
+                                   constant(b.getIntegerType(8), 0));
+    operands.push_back(value);
   }
   int64_t count = 0;
   for (const Tensor &tensor : outputs)
@@ -331,7 +365,8 @@ void TableWriter::moduleGlobal(StringRef prefix) {
          embedded ? address(symbol) : null(),
          constant(i64, integerAttr("mezzo.weight_bytes")),
          fileName.empty() ? null() : address(fileName), hashValue,
-         constant(i64, module->hasAttr("mezzo.no_verify") ? NoVerifyFlag : 0)});
+         constant(i64, (module->hasAttr("mezzo.no_verify") ? NoVerifyFlag : 0) |
+                           (shapeValues.empty() ? 0 : ShapesReadDataFlag))});
   });
 }
 

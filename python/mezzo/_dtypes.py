@@ -25,7 +25,29 @@ class ElementType:
     @property
     def storage(self) -> np.dtype:
         """A dtype of the same size that every version of the buffer protocol knows."""
-        return np.dtype(f"u{self.bits // 8}")
+        return np.dtype(f"u{max(self.bits // 8, 1)}")
+
+    def pack(self, array: np.ndarray) -> np.ndarray:
+        """The bytes that a model is passed for a C-contiguous array: the array's own, but those of elements of fewer
+        than 8 bits, of which an array of ml_dtypes has one in a byte, put together with the first in the low bits."""
+        stored = array.view(self.storage)
+        if self.bits >= 8:
+            return stored
+        per_byte = 8 // self.bits
+        codes = np.zeros(-(-stored.size // per_byte) * per_byte, np.uint8)
+        codes[: stored.size] = stored.ravel() & ((1 << self.bits) - 1)
+        shifts = np.arange(per_byte, dtype=np.uint8) * np.uint8(self.bits)
+        return np.bitwise_or.reduce(codes.reshape(-1, per_byte) << shifts, axis=1).astype(np.uint8)
+
+    def unpack(self, packed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """The inverse, for elements of fewer than 8 bits."""
+        per_byte = 8 // self.bits
+        shifts = np.arange(per_byte, dtype=np.uint8) * np.uint8(self.bits)
+        codes = (packed[:, np.newaxis] >> shifts) & np.uint8((1 << self.bits) - 1)
+        codes = codes.ravel()[: int(np.prod(shape))].reshape(shape)
+        if self.code == _INT:  # in ml_dtypes' byte, the sign is extended
+            codes = (codes << np.uint8(8 - self.bits)).view(np.int8) >> np.int8(8 - self.bits)
+        return codes.view(self.numpy)
 
 
 def _extended(name: str) -> np.dtype | None:
@@ -44,10 +66,19 @@ _TYPES: dict[str, ElementType] = {
         ElementType("f64", _FLOAT, 64, "double", np.dtype("float64")),
         ElementType("bf16", _BFLOAT, 16, "bfloat16", _extended("bfloat16")),
         ElementType("bool", _BOOL, 8, "bool", np.dtype("bool")),
-        ElementType("e4m3fn", 10, 8, "float8e4m3fn", _extended("float8_e4m3fn")),
-        ElementType("e4m3fnuz", 11, 8, "float8e4m3fnuz", _extended("float8_e4m3fnuz")),
-        ElementType("e5m2", 12, 8, "float8e5m2", _extended("float8_e5m2")),
-        ElementType("e5m2fnuz", 13, 8, "float8e5m2fnuz", _extended("float8_e5m2fnuz")),
+        *(
+            ElementType(name, code, 8, f"float8{name[2:]}", _extended(f"float8_{name[2:]}{suffix}"))
+            for name, code, suffix in [
+                ("f8e4m3fn", 10, ""),
+                ("f8e4m3fnuz", 11, ""),
+                ("f8e5m2", 12, ""),
+                ("f8e5m2fnuz", 13, ""),
+                ("f8e8m0", 14, "fnu"),
+            ]
+        ),
+        ElementType("f4e2m1", 17, 4, "float4e2m1", _extended("float4_e2m1fn")),
+        *(ElementType(f"i{n}", _INT, n, f"int{n}", _extended(f"int{n}")) for n in (2, 4)),
+        *(ElementType(f"u{n}", _UINT, n, f"uint{n}", _extended(f"uint{n}")) for n in (2, 4)),
     ]
 }
 

@@ -58,7 +58,17 @@ class _Tensor:
         if not array.flags.c_contiguous:
             raise TypeError(f"{what} is not C-contiguous: pass numpy.ascontiguousarray(x)")
         self._check_shape(what, array.shape, sizes)
-        return array.view(self.kind.storage), self.kind.code, self.kind.bits, array.shape
+        return self.kind.pack(array), self.kind.code, self.kind.bits, array.shape
+
+    def allocate(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Room for an output: elements of fewer than 8 bits come packed."""
+        if self.kind.bits >= 8:
+            return np.empty(shape, self.kind.numpy)
+        return np.empty(-(-int(np.prod(shape)) * self.kind.bits // 8), np.uint8)
+
+    def finish(self, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """What `allocate` has made, filled, as the user is to see it."""
+        return array if self.kind.bits >= 8 else self.kind.unpack(array, shape)
 
     def _check_shape(self, what: str, shape: tuple[int, ...], sizes: dict[str, tuple[int, str]]) -> None:
         wanted = "[" + ", ".join(map(str, self.dims)) + "]"
@@ -145,13 +155,15 @@ class InferenceSession:
             described.append(tensor.describe(input_feed[tensor.name], sizes))
 
         results: list[np.ndarray] = []
+        shapes_of: list[tuple[int, ...]] = []
 
         def allocate(shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
-            results.extend(np.empty(shape, tensor.kind.numpy) for shape, tensor in zip(shapes, self._outputs))
+            shapes_of.extend(shapes)
+            results.extend(tensor.allocate(shape) for shape, tensor in zip(shapes, self._outputs))
             return [array.view(tensor.kind.storage) for array, tensor in zip(results, self._outputs)]
 
         self._model.run(described, self._templates, allocate)
-        return [results[index] for index in chosen]
+        return [self._outputs[index].finish(results[index], shapes_of[index]) for index in chosen]
 
     def _choose(self, output_names: Sequence[str] | None) -> Sequence[int]:
         if isinstance(output_names, str):
