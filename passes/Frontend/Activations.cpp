@@ -53,6 +53,37 @@ LogicalResult importElu(Node &node) {
       });
 }
 
+/// max(0, x) + min(0, alpha * (e^(x / alpha) - 1)).
+LogicalResult importCelu(Node &node) {
+  float alpha = node.real("alpha", 1.0f);
+  return importPointwise(
+      node, Domain::Float32, [&](ScalarBuilder &s, Values x) {
+        Value zero = s.constant(0), scale = s.constant(alpha);
+        Value power = s.exp(s.div(x[0], scale, ""));
+        Value left = s.mul(scale, s.sub(power, s.constant(1)));
+        return s.add(s.max(x[0], zero), s.min(left, zero));
+      });
+}
+
+LogicalResult importThresholdedRelu(Node &node) {
+  float alpha = node.real("alpha", 1.0f);
+  return importPointwise(node, Domain::Float, [&](ScalarBuilder &s, Values x) {
+    return s.select(s.less(s.constant(alpha), x[0]), x[0], s.constant(0));
+  });
+}
+
+/// x moved toward 0 by `bias` where |x| is above `lambd`, else 0.
+LogicalResult importShrink(Node &node) {
+  float lambd = node.real("lambd", 0.5f), bias = node.real("bias", 0);
+  return importPointwise(node, Domain::Number, [&](ScalarBuilder &s, Values x) {
+    Value up = s.add(x[0], s.constant(bias)),
+          down = s.sub(x[0], s.constant(bias));
+    return s.select(
+        s.less(x[0], s.constant(-lambd)), up,
+        s.select(s.less(s.constant(lambd), x[0]), down, s.constant(0)));
+  });
+}
+
 LogicalResult importHardSigmoid(Node &node) {
   float alpha = node.real("alpha", 0.2f), beta = node.real("beta", 0.5f);
   return importPointwise(node, Domain::Float, [&](ScalarBuilder &s, Values x) {
@@ -117,6 +148,9 @@ const OperatorRow rows[] = {
     {OnnxDomain, "LeakyRelu", 6, 1, 1, importLeakyRelu},
     {OnnxDomain, "PRelu", 7, 2, 2, importPRelu},
     {OnnxDomain, "Elu", 6, 1, 1, importElu},
+    {OnnxDomain, "Celu", 12, 1, 1, importCelu},
+    {OnnxDomain, "ThresholdedRelu", 10, 1, 1, importThresholdedRelu},
+    {OnnxDomain, "Shrink", 9, 1, 1, importShrink},
     {OnnxDomain, "Selu", 6, 1, 1, importElu},
     {OnnxDomain, "Sigmoid", 6, 1, 1, importFunction<&ScalarBuilder::sigmoid>},
     {OnnxDomain, "HardSigmoid", 6, 1, 1, importHardSigmoid},

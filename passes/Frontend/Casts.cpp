@@ -2,6 +2,7 @@
 
 #include "passes/Frontend/Registry.h"
 #include "passes/Frontend/Scalars.h"
+#include "passes/Frontend/SmallFloats.h"
 #include "passes/Frontend/Types.h"
 
 #include "llvm/ADT/APFloat.h"
@@ -50,8 +51,10 @@ Value toInteger(ImplicitLocOpBuilder &b, Value x, Type type, bool isSigned) {
       b, over, most, arith::SelectOp::create(b, under, least, result));
 }
 
-Value castScalar(ImplicitLocOpBuilder &b, Value x, ElementType from,
-                 ElementType to, Type type) {
+} // namespace
+
+Value mezzo::convertScalar(ImplicitLocOpBuilder &b, Value x, ElementType from,
+                           ElementType to, Type type) {
   Type given = x.getType();
   bool fromFloat = isa<FloatType>(given), toFloat = isa<FloatType>(type),
        fromSigned = isSignedInteger(from);
@@ -82,26 +85,64 @@ Value castScalar(ImplicitLocOpBuilder &b, Value x, ElementType from,
                     : arith::ExtUIOp::create(b, type, x).getResult();
 }
 
+namespace {
+
+/// An integer of 2 or 4 bits is kept in a byte, extended from those bits.
+Value wrapToBits(ImplicitLocOpBuilder &b, Value x, ElementType type) {
+  Value rest = arith::ConstantOp::create(
+      b, b.getIntegerAttr(x.getType(), 8 - bitWidth(type)));
+  Value high = arith::ShLIOp::create(b, x, rest);
+  return isSignedInteger(type)
+             ? arith::ShRSIOp::create(b, high, rest).getResult()
+             : arith::ShRUIOp::create(b, high, rest).getResult();
+}
+
 LogicalResult castTo(Node &node, ElementType to) {
   ElementType from = node.type(0);
   OnnxValue input = node.in(0);
   if (from == to)
     return node.result(input);
-  Type type = irType(node.b.getContext(), to);
-  if (!type || bitWidth(to) < 8)
+  ImplicitLocOpBuilder &builder = node.b;
+  Type type = irType(builder.getContext(), to);
+  if (!type)
     return node.error() << "a cast to " << name(to)
-                        << " is not supported; use f32, f16, bf16, f64, bool "
-                           "or integers of 8 to 64 "
-                        << "bits, or QuantizeLinear for codes of fewer bits";
+                        << " is not supported; use a floating point type, "
+                           "bool or integers of 2 to 64 bits";
+  SmallFloatRounding rounding;
+  rounding.saturate = node.integer("saturate", 1) != 0;
+  std::string powers = node.text("round_mode", "up");
+  rounding.powers = powers;
+  if (powers != "up" && powers != "down" && powers != "nearest")
+    return node.error() << "its attribute 'round_mode' is " << quoted(powers)
+                        << ": use up, down or nearest";
   // A half-precision tensor that was never rounded is f32 already, and products
   // may read its codes.
   if (to == ElementType::F32 && input.tensor &&
       getElementTypeOrSelf(input.tensor).isF32())
     return node.result(node.f32(0), to);
   SizedTensor x = node.numbers(0);
+  bool narrow = isInteger(to) && bitWidth(to) < 8;
+  // To fewer than 8 bits an integer is cut, as to more, also a negative one
+  // that has been a float.
+  ElementType made = narrow ? ElementType::I32 : to;
+  Type stored = isSmallFloat(to) || narrow ? Type(builder.getI8Type()) : type;
   SizedTensor y = node.tensors.elementwise(
-      x, type, [&](ImplicitLocOpBuilder &b, ValueRange elements) {
-        return castScalar(b, elements[0], from, to, type);
+      x, stored, [&](ImplicitLocOpBuilder &b, ValueRange elements) -> Value {
+        Value value = elements[0];
+        ElementType given = from;
+        if (isSmallFloat(from)) {
+          value = decodeSmallFloat(b, value, from);
+          given = ElementType::F32;
+        }
+        if (isSmallFloat(to)) {
+          value =
+              convertScalar(b, value, given, ElementType::F32, b.getF32Type());
+          return encodeSmallFloat(b, value, to, rounding);
+        }
+        if (!narrow)
+          return convertScalar(b, value, given, to, type);
+        value = convertScalar(b, value, given, made, b.getI32Type());
+        return wrapToBits(b, arith::TruncIOp::create(b, stored, value), to);
       });
   return node.result(y, to);
 }

@@ -53,6 +53,21 @@ LogicalResult importIsNaN(Node &node) {
       ElementType::Bool);
 }
 
+LogicalResult importIsInf(Node &node) {
+  bool positive = node.integer("detect_positive", 1) != 0,
+       negative = node.integer("detect_negative", 1) != 0;
+  return importPointwise(
+      node, Domain::Float,
+      [&](ScalarBuilder &s, Values x) -> Value {
+        Value none = arith::ConstantOp::create(s.b, s.b.getBoolAttr(false));
+        Value above = s.equal(x[0], s.constant(HUGE_VAL)),
+              below = s.equal(x[0], s.constant(-HUGE_VAL));
+        return arith::OrIOp::create(s.b, positive ? above : none,
+                                    negative ? below : none);
+      },
+      ElementType::Bool);
+}
+
 LogicalResult importWhere(Node &node) {
   if (node.type(0) != ElementType::Bool)
     return node.error() << "its condition is of type " << name(node.type(0))
@@ -86,6 +101,7 @@ const OperatorRow rows[] = {
     {OnnxDomain, "Or", 7, 2, 2, importLogic<arith::OrIOp>},
     {OnnxDomain, "Xor", 7, 2, 2, importLogic<arith::XOrIOp>},
     {OnnxDomain, "Not", 1, 1, 1, importNot},
+    {OnnxDomain, "IsInf", 10, 1, 1, importIsInf},
     {OnnxDomain, "IsNaN", 9, 1, 1, importIsNaN},
     {OnnxDomain, "Where", 9, 3, 3, importWhere},
 };

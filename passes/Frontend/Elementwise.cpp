@@ -39,60 +39,6 @@ LogicalResult importDiv(Node &node) {
   });
 }
 
-LogicalResult importMod(Node &node) {
-  if (isFloat(node.type(0)))
-    return node.error() << "remainders of floating point numbers are not "
-                           "supported; cast to integers, or write x - y * "
-                           "Floor(x / y)";
-  bool signOfDivisor = node.integer("fmod", 0) == 0;
-  std::string subject = node.subject();
-  return importPointwise(node, Domain::Number, [&](ScalarBuilder &s, Values x) {
-    return s.remainder(x[0], x[1], signOfDivisor, subject);
-  });
-}
-
-/// Constant exponents become products and roots, which are exact or nearly so;
-/// the general power is exp(y * log x).
-LogicalResult importPow(Node &node) {
-  constexpr double MaxExponent = 64;
-  ElementType type = node.type(0);
-  std::optional<double> exponent = node.constantScalar(1);
-  bool integral = exponent && std::abs(*exponent) <= MaxExponent &&
-                  *exponent == std::trunc(*exponent);
-  if (isInteger(type) && !(integral && *exponent >= 0))
-    return node.error()
-           << "powers of integers need a constant exponent of 0 to "
-           << MaxExponent
-           << "; cast the base to f32, or make the exponent an initializer";
-  if (integral || (exponent && std::abs(*exponent) == 0.5)) {
-    // An exponent of shape [1, 1, 1] is a scalar, but its rank counts.
-    SizedTensor base = node.numbers(0);
-    if (node.rank(1) > node.rank(0)) {
-      Sizes shape(node.rank(1) - node.rank(0), node.sizes.constant(1));
-      llvm::append_range(shape, base.sizes);
-      base = node.tensors.reshape(base, shape);
-    }
-    return importPointwise(
-        node, Domain::Number,
-        [&](ScalarBuilder &s, Values x) -> Value {
-          if (integral)
-            return s.power(x[0], *exponent);
-          Value root = s.sqrt(x[0]);
-          return *exponent > 0 ? root : s.div(s.constant(1), root, "");
-        },
-        base, type);
-  }
-  if (node.type(1) != type)
-    return node.error() << "its base is of type " << name(type)
-                        << " and its exponent of type " << name(node.type(1))
-                        << ": make the exponent a constant, or cast it to the "
-                           "type of the base";
-  return importPointwise(node, Domain::Float32,
-                         [](ScalarBuilder &s, Values x) -> Value {
-                           return math::PowFOp::create(s.b, x[0], x[1]);
-                         });
-}
-
 /// Min, Max, Sum and Mean of any number of inputs, folded from the left.
 template <Value (ScalarBuilder::*Fold)(Value, Value), bool IsMean = false>
 LogicalResult importFold(Node &node) {
@@ -178,8 +124,6 @@ const OperatorRow rows[] = {
     {OnnxDomain, "Sub", 7, 2, 2, importSub},
     {OnnxDomain, "Mul", 7, 2, 2, importMul},
     {OnnxDomain, "Div", 7, 2, 2, importDiv},
-    {OnnxDomain, "Mod", 10, 2, 2, importMod},
-    {OnnxDomain, "Pow", 7, 2, 2, importPow},
     {OnnxDomain, "Min", 8, 1, Variadic, importFold<&ScalarBuilder::min>},
     {OnnxDomain, "Max", 8, 1, Variadic, importFold<&ScalarBuilder::max>},
     {OnnxDomain, "Sum", 8, 1, Variadic, importFold<&ScalarBuilder::add>},
@@ -193,15 +137,24 @@ const OperatorRow rows[] = {
     {OnnxDomain, "Sqrt", 6, 1, 1,
      importUnary<&ScalarBuilder::sqrt, Domain::Float>},
     {OnnxDomain, "Exp", 6, 1, 1,
-     importUnary<&ScalarBuilder::exp, Domain::Float32>},
+     importUnary<&ScalarBuilder::exp, Domain::Float>},
     {OnnxDomain, "Log", 6, 1, 1,
-     importUnary<&ScalarBuilder::log, Domain::Float32>},
+     importUnary<&ScalarBuilder::log, Domain::Float>},
     {OnnxDomain, "Erf", 9, 1, 1,
      importUnary<&ScalarBuilder::erf, Domain::Float32>},
     {OnnxDomain, "Tanh", 6, 1, 1,
      importUnary<&ScalarBuilder::tanh, Domain::Float32>},
     {OnnxDomain, "Sin", 7, 1, 1, importMath<math::SinOp, Domain::Float32>},
     {OnnxDomain, "Cos", 7, 1, 1, importMath<math::CosOp, Domain::Float32>},
+    {OnnxDomain, "Tan", 7, 1, 1, importMath<math::TanOp, Domain::Float32>},
+    {OnnxDomain, "Asin", 7, 1, 1, importMath<math::AsinOp, Domain::Float32>},
+    {OnnxDomain, "Acos", 7, 1, 1, importMath<math::AcosOp, Domain::Float32>},
+    {OnnxDomain, "Atan", 7, 1, 1, importMath<math::AtanOp, Domain::Float32>},
+    {OnnxDomain, "Sinh", 9, 1, 1, importMath<math::SinhOp, Domain::Float32>},
+    {OnnxDomain, "Cosh", 9, 1, 1, importMath<math::CoshOp, Domain::Float32>},
+    {OnnxDomain, "Asinh", 9, 1, 1, importMath<math::AsinhOp, Domain::Float32>},
+    {OnnxDomain, "Acosh", 9, 1, 1, importMath<math::AcoshOp, Domain::Float32>},
+    {OnnxDomain, "Atanh", 9, 1, 1, importMath<math::AtanhOp, Domain::Float32>},
     {OnnxDomain, "Floor", 6, 1, 1, importRounding<math::FloorOp>},
     {OnnxDomain, "Ceil", 6, 1, 1, importRounding<math::CeilOp>},
     {OnnxDomain, "Round", 11, 1, 1, importRounding<math::RoundEvenOp>},

@@ -3,6 +3,7 @@
 #include "passes/Frontend/Importer.h"
 
 #include "passes/Frontend/Registry.h"
+#include "passes/Frontend/ShapeInputs.h"
 #include "passes/Frontend/Types.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -158,8 +159,8 @@ LogicalResult Importer::readInitializers(const onnx::GraphProto &graph) {
     if (!irType(b.getContext(), value.type))
       return error() << "initializer " << quoted(proto.name())
                      << " has elements of type " << mezzo::name(value.type)
-                     << ", which is not supported: use f32, f16, bf16, f64, "
-                        "bool or integers of 2 to 64 bits";
+                     << ", which is not supported: use a floating point "
+                        "type, bool or integers of 2 to 64 bits";
   }
   return success();
 }
@@ -231,6 +232,7 @@ LogicalResult Importer::addInputs() {
     if (failed(inputShape(*input, ignored)))
       return failure();
   SmallVector<Attribute> signatures;
+  llvm::StringSet<> shapeInputs = findShapeInputs(*model);
   for (const onnx::ValueInfoProto *input : inputs) {
     b.setLoc(NameLoc::get(b.getStringAttr(toPrintable(input->name()))));
     if (!input->type().has_tensor_type())
@@ -246,8 +248,8 @@ LogicalResult Importer::addInputs() {
     if (!element)
       return error() << "input " << quoted(input->name())
                      << " has elements of type " << mezzo::name(*type)
-                     << ", which is not supported: use f32, f16, bf16, f64, "
-                        "bool or integers of 2 to 64 bits";
+                     << ", which is not supported: use a floating point "
+                        "type, bool or integers of 2 to 64 bits";
     auto reader = readers.find(input->name());
     if (reader != readers.end() && reader->second.dequantizing &&
         !reader->second.others && !formatName(*type).empty())
@@ -279,13 +281,37 @@ LogicalResult Importer::addInputs() {
         size = tensor::DimOp::create(b, argument, index).getResult();
       if (!names[index].empty())
         dimensions[names[index]] = size;
+      else
+        sizes.setOpen(size);
       value.sizes.push_back(size);
     }
+    if (shapeInputs.contains(input->name()))
+      trackElements(value, *shape);
     signatures.push_back(signature(input->name(), *type, *shape, names));
   }
   function->setAttr("mezzo.entry", b.getUnitAttr());
   function->setAttr("mezzo.inputs", b.getArrayAttr(signatures));
   return success();
+}
+
+/// The elements of an input whose values make shapes, one by one. Its shape
+/// must be known.
+void Importer::trackElements(OnnxValue &value, ArrayRef<int64_t> shape) {
+  if (!isSignedInteger(value.type) || bitWidth(value.type) < 32 ||
+      shape.size() > 1)
+    return;
+  int64_t count = shape.empty() ? 1 : shape[0];
+  if (count < 0 || count > OnnxValue::MaxElements)
+    return;
+  value.elements.emplace();
+  for (int64_t position = 0; position < count; ++position) {
+    SmallVector<Value> place;
+    if (!shape.empty())
+      place.push_back(sizes.value(sizes.constant(position)));
+    Value element = tensor::ExtractOp::create(b, value.tensor, place);
+    value.elements->push_back(sizes.unknown(
+        arith::IndexCastOp::create(b, b.getIndexType(), element), false));
+  }
 }
 
 DictionaryAttr Importer::signature(StringRef name, ElementType type,
@@ -302,6 +328,25 @@ DictionaryAttr Importer::signature(StringRef name, ElementType type,
 //===----------------------------------------------------------------------===//
 // Nodes and outputs
 //===----------------------------------------------------------------------===//
+
+/// Floats of eight bits and fewer are stored, moved, cast and quantized, and
+/// nothing else: no operator computes with them.
+static LogicalResult checkSmallFloats(Node &node) {
+  static const llvm::StringSet<> operators{
+      "Cast",        "CastLike", "QuantizeLinear", "DequantizeLinear",
+      "BitCast",     "Identity", "Reshape",        "Flatten",
+      "Squeeze",     "Concat",   "Unsqueeze",      "Transpose",
+      "Slice",       "Split",    "Gather",         "Shape",
+      "Size",        "Expand",   "Tile",           "DepthToSpace",
+      "SpaceToDepth"};
+  if (operators.contains(node.op()))
+    return success();
+  for (unsigned input = 0; input < node.numInputs(); ++input)
+    if (node.has(input) && isSmallFloat(node.type(input)))
+      return node.error() << "elements of type " << name(node.type(input))
+                          << " are not supported here: insert a Cast to f32";
+  return success();
+}
 
 LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
   Node node(*this, proto);
@@ -321,6 +366,8 @@ LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
     if (!node.has(input))
       return node.error() << "its input " << input
                           << " is missing; export the model again";
+  if (failed(checkSmallFloats(node)))
+    return failure();
   if (!foldOnElements(node) && failed(row->import(node)))
     return failure();
   if (node.failed())

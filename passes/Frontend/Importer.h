@@ -60,6 +60,7 @@ private:
   void countReaders();
   mlir::LogicalResult readInitializers(const onnx::GraphProto &graph);
   mlir::LogicalResult addInputs();
+  void trackElements(OnnxValue &value, llvm::ArrayRef<int64_t> shape);
   mlir::FailureOr<llvm::SmallVector<int64_t>>
   inputShape(const onnx::ValueInfoProto &input,
              llvm::SmallVectorImpl<std::string> &names);

@@ -1,6 +1,7 @@
 //===- Indexing.cpp - parts of tensors, and tensors of parts --------------===//
 
 #include "passes/Frontend/Registry.h"
+#include "passes/Frontend/RuntimeAxes.h"
 #include "passes/Frontend/Types.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -84,6 +85,7 @@ Range sliceRange(SizeArithmetic &sizes, Size start, Size end, int64_t step,
       if (*constant < 0)
         bound = sizes.add(extent, bound);
     }
+    bound = sizes.fromEnd(bound, extent);
     return sizes.maximum(low, sizes.minimum(bound, high));
   };
   if (step > 0) {
@@ -100,24 +102,12 @@ Range sliceRange(SizeArithmetic &sizes, Size start, Size end, int64_t step,
   return {start, sizes.ceilDivide(length, -step), step};
 }
 
-LogicalResult sliceTo(Node &node, ArrayRef<Range> ranges) {
-  Sizes offsets, shape;
-  SmallVector<int64_t> steps;
-  for (const Range &range : ranges) {
-    offsets.push_back(range.start);
-    shape.push_back(range.size);
-    steps.push_back(range.step);
-  }
-  SizedTensor x = node.held(0);
-  if (llvm::all_of(steps, [](int64_t step) { return step > 0; }))
-    return node.result(node.tensors.slice(x, offsets, shape, steps),
-                       node.type(0));
-  // No view runs backwards: element by element.
-  SmallVector<Value> starts = llvm::map_to_vector(
-      offsets, [&](Size offset) { return node.sizes.value(offset); });
-  SmallVector<Value> strides = llvm::map_to_vector(steps, [&](int64_t step) {
-    return node.sizes.value(node.sizes.constant(step));
-  });
+/// x[offset + i * stride], element by element.
+LogicalResult readStrided(Node &node, SizedTensor x, ArrayRef<Size> offsets,
+                          ArrayRef<Size> shape, ArrayRef<Size> steps) {
+  auto valueOf = [&](Size size) { return node.sizes.value(size); };
+  SmallVector<Value> starts = llvm::map_to_vector(offsets, valueOf),
+                     strides = llvm::map_to_vector(steps, valueOf);
   SizedTensor y = node.tensors.generate(
       shape, x.elementType(),
       [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
@@ -131,6 +121,21 @@ LogicalResult sliceTo(Node &node, ArrayRef<Range> ranges) {
   return node.result(y, node.type(0));
 }
 
+LogicalResult sliceTo(Node &node, ArrayRef<Range> ranges) {
+  Sizes offsets, shape;
+  SmallVector<int64_t> steps;
+  for (const Range &range : ranges) {
+    offsets.push_back(range.start);
+    shape.push_back(range.size);
+    steps.push_back(range.step);
+  }
+  SizedTensor x = node.held(0);
+  if (llvm::all_of(steps, [](int64_t step) { return step > 0; }))
+    return node.result(node.tensors.slice(x, offsets, shape, steps),
+                       node.type(0));
+  // No view runs backwards: element by element.
+  return readStrided(node, x, offsets, shape, node.sizes.constants(steps));
+}
 LogicalResult importSliceRanges(Node &node, ArrayRef<Size> starts,
                                 ArrayRef<Size> ends, ArrayRef<int64_t> axes,
                                 ArrayRef<int64_t> steps) {
@@ -157,13 +162,81 @@ LogicalResult importSliceRanges(Node &node, ArrayRef<Size> starts,
   return sliceTo(node, ranges);
 }
 
+/// Axes or steps that only the run knows: start, step and size of every
+/// dimension are then chosen there, and elements read one by one.
+LogicalResult sliceAtRuntime(Node &node, ArrayRef<Size> starts,
+                             ArrayRef<Size> ends, ArrayRef<Size> axes,
+                             ArrayRef<Size> steps) {
+  if (starts.size() != ends.size() || axes.size() != starts.size() ||
+      steps.size() != starts.size())
+    return node.error()
+           << "it has " << starts.size() << " starts, " << ends.size()
+           << " ends, " << axes.size() << " axes and " << steps.size()
+           << " steps: as many of each are needed; export the model again";
+  SizeArithmetic &sizes = node.sizes;
+  ImplicitLocOpBuilder &b = node.b;
+  SizedTensor x = node.held(0);
+  SmallVector<Value> flags = flagAxes(node, axes, x.rank());
+  Size zero = sizes.constant(0), one = sizes.constant(1);
+  auto compare = [&](arith::CmpIPredicate predicate, Size lhs, Size rhs) {
+    return arith::CmpIOp::create(b, predicate, sizes.value(lhs),
+                                 sizes.value(rhs))
+        .getResult();
+  };
+  Sizes offsets, strides, shape;
+  for (int64_t dim = 0; dim < x.rank(); ++dim) {
+    Size extent = x.sizes[dim], start = zero, end = extent, step = one;
+    for (size_t i = 0; i < axes.size(); ++i) {
+      Size axis = sizes.fromEnd(axes[i], sizes.constant(x.rank()));
+      Value here = compare(arith::CmpIPredicate::eq, axis, sizes.constant(dim));
+      start = sizes.select(here, sizes.fromEnd(starts[i], extent), start);
+      end = sizes.select(here, sizes.fromEnd(ends[i], extent), end);
+      step = sizes.select(here, steps[i], step);
+    }
+    CheckOp::create(b, compare(arith::CmpIPredicate::ne, step, zero),
+                    node.subject() +
+                        ": a step is 0; check the inputs of the model");
+    Value forward = compare(arith::CmpIPredicate::sge, step, zero);
+    // Bounds are cut to 0 .. extent forwards, to -1 .. extent - 1 backwards.
+    Size low = sizes.select(forward, zero, sizes.constant(-1)),
+         high = sizes.select(forward, extent, sizes.subtract(extent, one));
+    start = sizes.maximum(low, sizes.minimum(start, high));
+    end = sizes.maximum(low, sizes.minimum(end, high));
+    Size length = sizes.select(forward, sizes.subtract(end, start),
+                               sizes.subtract(start, end)),
+         stride = sizes.select(forward, step, sizes.subtract(zero, step));
+    length = sizes.maximum(length, zero);
+    // Rounded up: a length below the stride still has one element.
+    Size whole = sizes.divide(length, stride);
+    Value rest = compare(arith::CmpIPredicate::ne,
+                         sizes.multiply(whole, stride), length);
+    shape.push_back(sizes.select(rest, sizes.add(whole, one), whole));
+    offsets.push_back(start);
+    strides.push_back(step);
+  }
+  return readStrided(node, x, offsets, shape, strides);
+}
+
 LogicalResult importSlice(Node &node) {
-  std::optional<Sizes> starts = node.elements(1), ends = node.elements(2);
+  std::optional<Sizes> starts = node.shapeElements(1),
+                       ends = node.shapeElements(2);
   if (!starts || !ends)
     return node.error() << "its bounds are computed from the values of tensors "
                            "at run time, which is not supported; fix the "
                         << "shapes of the inputs with --dim or --shape, or "
                            "make the bounds initializers";
+  for (unsigned input : {3u, 4u}) {
+    if (!node.has(input) || node.in(input).constant ||
+        !node.shapeElements(input) || node.knownIntegers(input))
+      continue;
+    Sizes axes, steps(starts->size(), node.sizes.constant(1));
+    for (size_t axis = 0; axis < starts->size(); ++axis)
+      axes.push_back(node.sizes.constant(axis));
+    for (auto [which, list] : {std::pair(3u, &axes), std::pair(4u, &steps)})
+      if (node.has(which) && node.shapeElements(which))
+        *list = *node.shapeElements(which);
+    return sliceAtRuntime(node, *starts, *ends, axes, steps);
+  }
   SmallVector<int64_t> axes, steps(starts->size(), 1);
   for (size_t axis = 0; axis < starts->size(); ++axis)
     axes.push_back(axis);
@@ -204,11 +277,14 @@ LogicalResult importSplit(Node &node) {
   if (std::optional<SmallVector<int64_t>> listed = node.integerList("split")) {
     parts = node.sizes.constants(*listed);
   } else if (node.has(1)) {
-    std::optional<Sizes> given = node.elements(1);
+    std::optional<Sizes> given = node.shapeElements(1);
     if (!given)
       return node.error() << "the sizes of its parts are computed at run time, "
                              "which is not supported; make them an initializer";
-    parts = *given;
+    for (Size part : *given)
+      parts.push_back(getConstantIntValue(part)
+                          ? part
+                          : node.sizes.maximum(part, node.sizes.constant(0)));
   } else {
     // Equal parts; from opset 18 on the last may be smaller.
     int64_t count = node.integer("num_outputs", node.numOutputs());
@@ -224,12 +300,14 @@ LogicalResult importSplit(Node &node) {
       return node.error() << "an axis of " << describe(extent)
                           << " elements cannot be split into " << count
                           << " parts; give the sizes of the parts";
-    if (!getConstantIntValue(extent) && count > 1)
-      return node.error() << "axis " << *axis
-                          << " has a size that is known at run time only, "
-                             "which cannot be split into equal "
-                          << "parts; fix it with --dim or --shape, or give the "
-                             "sizes of the parts";
+    if (!getConstantIntValue(extent)) // the last ones may be empty
+      for (auto [index, size] : llvm::enumerate(parts)) {
+        Size before =
+            node.sizes.multiply(part, node.sizes.constant(int64_t(index)));
+        size = node.sizes.maximum(
+            node.sizes.minimum(part, node.sizes.subtract(extent, before)),
+            node.sizes.constant(0));
+      }
   }
   Size total = node.sizes.constant(0);
   for (Size part : parts) {

@@ -1,6 +1,7 @@
 //===- Movement.cpp - the same elements in another shape or order ---------===//
 
 #include "passes/Frontend/Registry.h"
+#include "passes/Frontend/RuntimeAxes.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -18,6 +19,12 @@ LogicalResult importDropout(Node &node) {
   if (node.has(2) && node.constantScalar(2) != 0.0)
     return node.error() << "it is in training mode, which is not supported; "
                            "export the model for inference";
+  if (node.wants(1)) { // the mask of what is kept: all of it
+    SizedTensor mask =
+        node.tensors.filled(node.in(0).sizes, node.b.getBoolAttr(true));
+    if (failed(node.result(mask, ElementType::Bool, 1)))
+      return failure();
+  }
   return importIdentity(node);
 }
 
@@ -89,9 +96,42 @@ LogicalResult importReshapeTo(Node &node, ArrayRef<Size> target) {
   return reshapeTo(node, shape);
 }
 
+/// The same for a target that only the run knows: which of its numbers are 0 or
+/// -1 is seen then. That they make up as many elements is checked by `reshape`.
+LogicalResult importReshapeAtRuntime(Node &node, ArrayRef<Size> target) {
+  SizeArithmetic &sizes = node.sizes;
+  const Sizes input = node.in(0).sizes;
+  bool copiesZero = node.integer("allowzero", 0) == 0;
+  auto is = [&](Size size, int64_t value) -> Value {
+    return arith::CmpIOp::create(node.b, arith::CmpIPredicate::eq,
+                                 sizes.value(size),
+                                 sizes.value(sizes.constant(value)));
+  };
+  Size known = sizes.constant(1);
+  Sizes shape;
+  for (auto [dim, wanted] : llvm::enumerate(target)) {
+    Size size = wanted;
+    if (copiesZero && dim < input.size())
+      size = sizes.select(is(wanted, 0), input[dim], size);
+    shape.push_back(size);
+    known = sizes.multiply(
+        known, sizes.select(is(wanted, -1), sizes.constant(1), size));
+  }
+  Size inferred = sizes.divide(sizes.product(input), known);
+  for (auto [size, wanted] : llvm::zip_equal(shape, target))
+    size = sizes.maximum(sizes.select(is(wanted, -1), inferred, size),
+                         sizes.constant(0));
+  return reshapeTo(node, shape);
+}
+
 LogicalResult importReshape(Node &node) {
-  if (std::optional<Sizes> target = node.elements(1))
-    return importReshapeTo(node, *target);
+  if (std::optional<Sizes> target = node.shapeElements(1)) {
+    bool surprises = llvm::any_of(*target, [&](Size size) {
+      return !getConstantIntValue(size) && !node.sizes.isNonnegative(size);
+    });
+    return surprises ? importReshapeAtRuntime(node, *target)
+                     : importReshapeTo(node, *target);
+  }
   return node.error() << "its target shape is computed from the values of "
                          "tensors at run time, which is not supported; fix "
                       << "the shapes of the inputs with --dim or --shape, or "
@@ -143,7 +183,19 @@ FailureOr<std::optional<SmallVector<int64_t>>> readAxes(Node &node,
   return axes;
 }
 
+/// The axes where they are an input whose values only the run knows.
+std::optional<Sizes> runtimeAxes(Node &node) {
+  if (!node.has(1) || node.knownIntegers(1))
+    return std::nullopt;
+  return node.shapeElements(1);
+}
+
 LogicalResult importSqueeze(Node &node) {
+  if (std::optional<Sizes> axes = runtimeAxes(node)) {
+    Sizes input = node.in(0).sizes;
+    SmallVector<Value> flags = flagAxes(node, *axes, input.size());
+    return reshapeTo(node, withoutFlagged(node, input, flags, axes->size()));
+  }
   FailureOr<std::optional<SmallVector<int64_t>>> axes =
       readAxes(node, node.rank(0));
   if (failed(axes))
@@ -171,6 +223,12 @@ LogicalResult importSqueeze(Node &node) {
 }
 
 LogicalResult importUnsqueeze(Node &node) {
+  if (std::optional<Sizes> axes = runtimeAxes(node)) {
+    Sizes input = node.in(0).sizes;
+    SmallVector<Value> flags =
+        flagAxes(node, *axes, input.size() + axes->size());
+    return reshapeTo(node, withFlagged(node, input, flags));
+  }
   std::optional<SmallVector<int64_t>> listed = node.integerList("axes");
   FailureOr<SmallVector<int64_t>> given =
       listed ? *listed : SmallVector<int64_t>();
@@ -210,12 +268,15 @@ LogicalResult importTranspose(Node &node) {
 }
 
 LogicalResult importExpand(Node &node) {
-  std::optional<Sizes> target = node.elements(1);
+  std::optional<Sizes> target = node.shapeElements(1);
   if (!target)
     return node.error() << "its target shape is computed from the values of "
                            "tensors at run time, which is not supported; fix "
                         << "the shapes of the inputs with --dim or --shape, or "
                            "make the target an initializer";
+  for (Size size : *target)
+    if (!getConstantIntValue(size) && !node.sizes.isNonnegative(size))
+      node.sizes.setOpen(size); // it may be 1, as nobody knows
   std::optional<Sizes> shape =
       node.tensors.broadcastSizes({node.in(0).sizes, *target});
   if (!shape)

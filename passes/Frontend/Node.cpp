@@ -5,6 +5,7 @@
 #include "lib/Onnx/Opsets.h"
 #include "lib/Support/CheckedInt.h"
 #include "passes/Frontend/Importer.h"
+#include "passes/Frontend/SmallFloats.h"
 #include "passes/Frontend/Types.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -102,6 +103,12 @@ SizedTensor Node::numbers(unsigned input) {
 
 SizedTensor Node::f32(unsigned input) {
   SizedTensor tensor = options.strictDq ? this->tensor(input) : held(input);
+  if (isSmallFloat(type(input)))
+    return tensors.elementwise(numbers(input), b.getF32Type(),
+                               [&](ImplicitLocOpBuilder &b, ValueRange code) {
+                                 return decodeSmallFloat(b, code[0],
+                                                         type(input));
+                               });
   return tensors.convertFloat(tensor, b.getF32Type());
 }
 
@@ -133,6 +140,29 @@ std::optional<Sizes> Node::elements(unsigned input) {
     return std::nullopt;
   }
   return value.elements = sizes.constants(*integers);
+}
+
+std::optional<Sizes> Node::shapeElements(unsigned input) {
+  OnnxValue &value = in(input);
+  if (std::optional<Sizes> tracked = elements(input))
+    return tracked;
+  std::optional<int64_t> count =
+      value.rank() > 1 ? std::nullopt
+                       : getConstantIntValue(sizes.product(value.sizes));
+  if (!count || *count > OnnxValue::MaxElements ||
+      (value.type != ElementType::I32 && value.type != ElementType::I64))
+    return std::nullopt;
+  SizedTensor integers = tensor(input);
+  value.elements.emplace();
+  for (int64_t position = 0; position < *count; ++position) {
+    SmallVector<Value> place;
+    if (value.rank() == 1)
+      place.push_back(sizes.value(sizes.constant(position)));
+    Value element = tensor::ExtractOp::create(b, integers.value, place);
+    value.elements->push_back(sizes.unknown(
+        arith::IndexCastOp::create(b, b.getIndexType(), element), false));
+  }
+  return value.elements;
 }
 
 std::optional<SmallVector<int64_t>> Node::knownIntegers(unsigned input) {

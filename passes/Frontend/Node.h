@@ -67,6 +67,10 @@ public:
 
   /// The elements of an integer tensor, as far as the importer tracks them.
   std::optional<Sizes> elements(unsigned input);
+  /// The same, and where they are not tracked, read from the tensor at run
+  /// time: for operands that make shapes. None where there is no telling how
+  /// many there are, or they are no integers.
+  std::optional<Sizes> shapeElements(unsigned input);
   /// The same as numbers; none where one of them is not known.
   std::optional<llvm::SmallVector<int64_t>> knownIntegers(unsigned input);
   /// The same, or an error that calls the input `what`.

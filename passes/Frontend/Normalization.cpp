@@ -88,7 +88,8 @@ LogicalResult importLayerNorm(Node &node, SizedTensor x, NormInputs inputs,
   FailureOr<Value> bias = node.has(inputs.bias)
                               ? perColumn(node, inputs.bias, rows)
                               : FailureOr<Value>(Value());
-  if (failed(scale) || failed(bias))
+  if (failed(scale) || failed(bias) ||
+      failed(importRowMoments(node, x, *axis, 1, 2)))
     return failure();
   return finish(node,
                 LayerNormOp::create(

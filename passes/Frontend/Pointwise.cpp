@@ -10,6 +10,8 @@ using namespace mlir;
 using namespace mezzo;
 
 static bool isIn(ElementType type, Domain domain) {
+  if (isSmallFloat(type))
+    return false;
   switch (domain) {
   case Domain::Float32:
     return isFloat(type) && type != ElementType::F64;

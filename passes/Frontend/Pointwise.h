@@ -12,7 +12,7 @@ namespace mezzo {
 enum class Domain {
   Float32, ///< f32, and half precision by way of it: the elementary functions
            ///< are programs in f32
-  Float,   ///< also f64
+  Float,   ///< also f64 (exp and log have programs in it, too)
   Number,  ///< also integers
   Bool,    ///< flags alone
   NumberOrBool ///< all of them

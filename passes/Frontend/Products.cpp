@@ -26,7 +26,7 @@ LogicalResult checkTypes(Node &node) {
     return node.error() << "its operands are of types " << name(type) << " and "
                         << name(node.type(1))
                         << ", but must be of one type; insert a Cast";
-  if (!isFloat(type) || type == ElementType::F64)
+  if (!isFloat(type) || isSmallFloat(type) || type == ElementType::F64)
     return node.error() << "products of type " << name(type)
                         << " are not supported: use f32, f16 or bf16";
   return success();

@@ -19,7 +19,7 @@ struct Granularity {
 
 FailureOr<Granularity> readGranularity(Node &node, ElementType codes) {
   Granularity g;
-  g.scales = node.held(1);
+  g.scales = isSmallFloat(node.type(1)) ? node.f32(1) : node.held(1);
   int64_t rank = node.rank(0);
   if (!isFloat(node.type(1)) || node.type(1) == ElementType::F64)
     return node.error() << "its scales are of type " << name(node.type(1))
@@ -39,11 +39,14 @@ FailureOr<Granularity> readGranularity(Node &node, ElementType codes) {
       node.sizes.surelyEqual(g.scales.sizes[0], node.sizes.constant(1))) {
     g.scales = node.tensors.reshape(g.scales, {});
     if (g.zeros)
-      g.zeros =
-          node.tensors.reshape({g.zeros, {node.sizes.constant(1)}}, {}).value;
+      g.zeros = node.tensors.reshape({g.zeros, node.in(2).sizes}, {}).value;
+    g.block = 0;
+    return g;
   }
   if (g.scales.rank() == 0) {
     g.block = 0;
+    if (g.zeros) // one zero point, in whatever shape
+      g.zeros = node.tensors.reshape({g.zeros, node.in(2).sizes}, {}).value;
     return g;
   }
   FailureOr<int64_t> axis = node.axis(node.integer("axis", 1), rank);
@@ -58,6 +61,8 @@ LogicalResult importQuantize(Node &node) {
       node.has(2)
           ? node.type(2)
           : ElementType(node.integer("output_dtype", int64_t(ElementType::U8)));
+  if (isSmallFloat(type))
+    return importQuantizeToFloat(node, type);
   if (formatName(type).empty())
     return node.error()
            << "it quantizes to " << name(type)
@@ -78,6 +83,8 @@ LogicalResult importQuantize(Node &node) {
 /// unrounded unless --strict-dq.
 LogicalResult importDequantize(Node &node) {
   ElementType type = node.type(0);
+  if (isSmallFloat(type))
+    return importDequantizeFloat(node);
   if (formatName(type).empty() && type != ElementType::I32)
     return node.error()
            << "it dequantizes " << name(type)

@@ -49,6 +49,32 @@ llvm::ArrayRef<OperatorRow> poolOperators();
 llvm::ArrayRef<OperatorRow> resizeOperators();
 llvm::ArrayRef<OperatorRow> recurrentOperators();
 llvm::ArrayRef<OperatorRow> controlFlowOperators();
+llvm::ArrayRef<OperatorRow> bitOperators();
+llvm::ArrayRef<OperatorRow> blockOperators();
+llvm::ArrayRef<OperatorRow> cumulativeOperators();
+llvm::ArrayRef<OperatorRow> determinantOperators();
+llvm::ArrayRef<OperatorRow> einsumOperators();
+llvm::ArrayRef<OperatorRow> generatorOperators();
+llvm::ArrayRef<OperatorRow> gridOperators();
+llvm::ArrayRef<OperatorRow> lossOperators();
+llvm::ArrayRef<OperatorRow> normOperators();
+llvm::ArrayRef<OperatorRow> paddingOperators();
+llvm::ArrayRef<OperatorRow> powerOperators();
+llvm::ArrayRef<OperatorRow> reductionOperators();
+llvm::ArrayRef<OperatorRow> scatterOperators();
+llvm::ArrayRef<OperatorRow> selectionOperators();
+llvm::ArrayRef<OperatorRow> softmaxOperators();
+llvm::ArrayRef<OperatorRow> sortingOperators();
+
+/// The other outputs of a layer norm, where somebody reads them: the means of
+/// the rows [axis, rank) and 1 / sqrt(variance + epsilon), in f32.
+mlir::LogicalResult importRowMoments(Node &node, SizedTensor x, int64_t axis,
+                                     unsigned meanOutput,
+                                     unsigned inverseOutput);
+
+/// QuantizeLinear to a small float, and DequantizeLinear of one.
+mlir::LogicalResult importQuantizeToFloat(Node &node, ElementType type);
+mlir::LogicalResult importDequantizeFloat(Node &node);
 
 /// Computes a node on integers that the importer tracks (shapes, axes) instead
 /// of importing it. False where the node is no such arithmetic, or an operand

@@ -75,6 +75,11 @@ private:
   bool isFloat, isSigned;
 };
 
+/// A scalar in another element type, `type` in IR: ONNX's Cast. Both types are
+/// of whole bytes, and no small floats (see SmallFloats.h).
+mlir::Value convertScalar(mlir::ImplicitLocOpBuilder &b, mlir::Value x,
+                          ElementType from, ElementType to, mlir::Type type);
+
 } // namespace mezzo
 
 #endif // MEZZO_PASSES_FRONTEND_SCALARS_H

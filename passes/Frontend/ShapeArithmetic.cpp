@@ -125,6 +125,22 @@ std::optional<Size> compute(SizeArithmetic &sizes, StringRef op,
     return flag(negation(sizes.lessOrEqual(x[1], x[0])));
   if (op == "Greater")
     return flag(negation(sizes.lessOrEqual(x[0], x[1])));
+  if (op == "Mod")
+    return getConstantIntValue(x[1]).value_or(0) > 0 &&
+                   sizes.lessOrEqual(sizes.constant(0), x[0]) == true
+               ? std::optional<Size>(sizes.subtract(
+                     x[0], sizes.multiply(sizes.divide(x[0], x[1]), x[1])))
+               : std::nullopt;
+  if (op == "And" || op == "Or" || op == "Xor" || op == "Not") {
+    std::optional<int64_t> left = getConstantIntValue(x[0]),
+                           right = getConstantIntValue(x.back());
+    if (!left || !right)
+      return std::nullopt;
+    return sizes.constant(op == "And"   ? *left && *right
+                          : op == "Or"  ? *left || *right
+                          : op == "Xor" ? *left != *right
+                                        : !*left);
+  }
   if (op == "Where") {
     std::optional<int64_t> condition = getConstantIntValue(x[0]);
     return condition ? std::optional<Size>(*condition ? x[1] : x[2])
@@ -134,11 +150,24 @@ std::optional<Size> compute(SizeArithmetic &sizes, StringRef op,
 }
 
 bool foldPointwise(Node &node) {
-  static const llvm::StringMap<unsigned> arity{
-      {"Add", 2},   {"Sub", 2},           {"Mul", 2},         {"Div", 2},
-      {"Min", 2},   {"Max", 2},           {"Neg", 1},         {"Equal", 2},
-      {"Not", 1},   {"Less", 2},          {"LessOrEqual", 2}, {"Greater", 2},
-      {"Where", 3}, {"GreaterOrEqual", 2}};
+  static const llvm::StringMap<unsigned> arity{{"Add", 2},
+                                               {"Sub", 2},
+                                               {"Mul", 2},
+                                               {"Div", 2},
+                                               {"Min", 2},
+                                               {"Max", 2},
+                                               {"Neg", 1},
+                                               {"Equal", 2},
+                                               {"Less", 2},
+                                               {"LessOrEqual", 2},
+                                               {"Greater", 2},
+                                               {"Where", 3},
+                                               {"GreaterOrEqual", 2},
+                                               {"Mod", 2},
+                                               {"And", 2},
+                                               {"Or", 2},
+                                               {"Xor", 2},
+                                               {"Not", 1}};
   auto expected = arity.find(node.op());
   if (expected == arity.end() || node.numInputs() != expected->second)
     return false;
@@ -155,7 +184,9 @@ bool foldPointwise(Node &node) {
   if (!result)
     return false;
   bool isComparison = node.op() == "Equal" || node.op().starts_with("Less") ||
-                      node.op().starts_with("Greater");
+                      node.op().starts_with("Greater") || node.op() == "And" ||
+                      node.op() == "Or" || node.op() == "Xor" ||
+                      node.op() == "Not";
   ElementType type =
       isComparison ? ElementType::Bool : node.type(node.numInputs() - 1);
   return succeeded(node.result(result->elements, result->shape, type));
@@ -219,14 +250,42 @@ bool foldSlice(Node &node) {
       node.result(elements, {int64_t(elements.size())}, node.type(0)));
 }
 
+/// A list of sizes folded to one: their product, sum, least or greatest.
+bool foldReduction(Node &node) {
+  std::optional<Tracked> data = trackedInput(node, 0);
+  if (!data || data->shape.size() != 1 || data->elements.empty())
+    return false;
+  std::optional<SmallVector<int64_t>> axes = node.integerList("axes");
+  if (!axes && node.has(1))
+    axes = node.knownIntegers(1);
+  bool isAll =
+      axes ? axes->size() == 1 && ((*axes)[0] == 0 || (*axes)[0] == -1)
+           : !node.has(1) && node.integer("noop_with_empty_axes", 0) == 0;
+  StringRef kind = node.op().drop_front(StringRef("Reduce").size());
+  if (!isAll || !llvm::is_contained({"Prod", "Sum", "Min", "Max"}, kind))
+    return false;
+  SizeArithmetic &sizes = node.sizes;
+  Size result = data->elements[0];
+  for (Size next : ArrayRef<Size>(data->elements).drop_front())
+    result = kind == "Prod"  ? sizes.multiply(result, next)
+             : kind == "Sum" ? sizes.add(result, next)
+             : kind == "Min" ? sizes.minimum(result, next)
+                             : sizes.maximum(result, next);
+  bool keeps = node.integer("keepdims", 1) != 0;
+  return succeeded(
+      node.result({result}, keeps ? ArrayRef<int64_t>(1) : ArrayRef<int64_t>(),
+                  node.type(0)));
+}
+
 /// The same elements under another shape or type.
 bool foldMovement(Node &node) {
   std::optional<Tracked> data = trackedInput(node, 0);
   if (!data)
     return false;
   ElementType type = node.type(0);
-  if (node.op() == "Cast") {
-    type = ElementType(node.integer("to", 0));
+  if (node.op() == "Cast" || node.op() == "CastLike") {
+    type =
+        node.op() == "Cast" ? ElementType(node.integer("to", 0)) : node.type(1);
     // Sizes fit into any of these, and flags are sizes 0 and 1.
     if (type != ElementType::I64 && type != ElementType::I32 &&
         type != ElementType::Bool)
@@ -291,7 +350,10 @@ bool mezzo::foldOnElements(Node &node) {
     return foldSlice(node) || foldElementMovement(node);
   if (op == "Transpose" || op == "ConstantOfShape")
     return foldElementMovement(node);
-  if (op == "Cast" || op == "Squeeze" || op == "Unsqueeze" || op == "Reshape")
+  if (op.starts_with("Reduce"))
+    return foldReduction(node);
+  if (op == "Cast" || op == "CastLike" || op == "Squeeze" ||
+      op == "Unsqueeze" || op == "Reshape")
     return foldMovement(node) || foldElementMovement(node);
   return foldPointwise(node);
 }

@@ -2,8 +2,10 @@
 
 #include "passes/Frontend/Importer.h"
 #include "passes/Frontend/Registry.h"
+#include "passes/Frontend/Scalars.h"
 #include "passes/Frontend/Types.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -69,8 +71,8 @@ LogicalResult importConstant(Node &node) {
     return node.error(view.takeError());
   if (!irType(node.b.getContext(), view->type))
     return node.error() << "elements of type " << name(view->type)
-                        << " are not supported: use f32, f16, bf16, f64, bool "
-                           "or integers of 2 to 64 bits";
+                        << " are not supported: use a floating point type, "
+                           "bool or integers of 2 to 64 bits";
   if (view->name.empty())
     view->name = node.name().str();
   OnnxValue value;
@@ -91,7 +93,7 @@ std::optional<int64_t> trackedElements(SizeArithmetic &sizes,
 }
 
 LogicalResult importConstantOfShape(Node &node) {
-  std::optional<Sizes> shape = node.elements(0);
+  std::optional<Sizes> shape = node.shapeElements(0);
   if (!shape)
     return node.error() << "its shape is computed from the values of tensors "
                            "at run time, which is not supported; fix the "
@@ -101,6 +103,8 @@ LogicalResult importConstantOfShape(Node &node) {
     if (getConstantIntValue(size).value_or(0) < 0)
       return node.error() << "its shape " << describe(*shape)
                           << " has a negative size; check --dim and --shape";
+  for (Size &size : *shape) // what only the run knows may be negative
+    size = node.sizes.maximum(size, node.sizes.constant(0));
   ElementType type = ElementType::F32;
   Type element = node.b.getF32Type();
   TypedAttr fill = node.b.getF32FloatAttr(0);
@@ -134,6 +138,66 @@ LogicalResult importConstantOfShape(Node &node) {
     return node.result(Sizes(*count, node.sizes.constant(*integer)),
                        *getConstantIntValues(*shape), type);
   return node.result(node.tensors.filled(*shape, fill), type);
+}
+
+/// The same, of numbers that only the run knows. Floating point bounds are
+/// counted in f64.
+LogicalResult importRuntimeRange(Node &node) {
+  SizeArithmetic &sizes = node.sizes;
+  ImplicitLocOpBuilder &b = node.b;
+  ElementType type = node.type(0);
+  Type element = irType(b.getContext(), type);
+  bool isReal = isFloat(type);
+  ElementType counted = isReal ? ElementType::F64 : ElementType::I64;
+  Type wide = isReal ? Type(b.getF64Type()) : Type(b.getI64Type());
+  ScalarBuilder s(b, wide, counted);
+  SmallVector<Value, 3> raw, bounds;
+  for (unsigned input : {0u, 1u, 2u}) {
+    raw.push_back(tensor::ExtractOp::create(
+        b, node.tensors.reshape(node.tensor(input), {}).value));
+    bounds.push_back(convertScalar(b, raw.back(), type, counted, wide));
+  }
+  Value start = bounds[0], limit = bounds[1], delta = bounds[2];
+  Value zero = s.constant(0), one = s.constant(1);
+  Value isZero = s.equal(delta, zero);
+  CheckOp::create(
+      b,
+      arith::XOrIOp::create(b, isZero,
+                            arith::ConstantOp::create(b, b.getBoolAttr(true))),
+      node.subject() + ": the step is 0; check the inputs of the model");
+  Value length = s.sub(limit, start), steps;
+  if (isReal) {
+    steps = math::CeilOp::create(b, s.div(length, delta, ""));
+    // Not a number, or more than any memory holds, counts as the most.
+    Value most = s.constant(0x1p40);
+    steps = s.select(s.less(steps, most), s.max(steps, zero), most);
+    steps = arith::FPToSIOp::create(b, b.getI64Type(), steps);
+  } else {
+    Value down = s.less(delta, zero);
+    Value size = s.select(down, s.neg(delta), delta);
+    size = s.select(isZero, one, size);
+    length = s.max(s.select(down, s.neg(length), length), zero);
+    Value whole = arith::DivUIOp::create(b, length, size);
+    Value rest = arith::RemUIOp::create(b, length, size);
+    steps = s.select(s.equal(rest, zero), whole, s.add(whole, one));
+  }
+  Size count = sizes.unknown(
+      arith::IndexCastOp::create(b, b.getIndexType(), steps), true);
+  Type computed = computeType(element);
+  SizedTensor y = node.tensors.generate(
+      {count}, element, [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
+        ScalarBuilder s(b, computed, type);
+        auto widened = [&](Value value) {
+          return isReal ? convertFloatScalar(b, value, computed) : value;
+        };
+        Value index = arith::IndexCastOp::create(b, b.getI64Type(), at[0]);
+        Value place = convertScalar(
+            b, index, ElementType::I64,
+            isReal && computed.isF32() ? ElementType::F32 : type, computed);
+        Value value = s.add(widened(raw[0]), s.mul(place, widened(raw[2])));
+        return isReal ? convertFloatScalar(b, value, element) : value;
+      });
+  return node.result(y, type);
 }
 
 /// start, start + delta, ... below (or above) limit, all known; or of integers
@@ -170,11 +234,7 @@ LogicalResult importRange(Node &node) {
                              isInteger(type) ? node.elements(0) : std::nullopt,
                          to = isInteger(type) ? node.elements(1) : std::nullopt;
     if (!from || !to || delta != 1.0)
-      return node.error()
-             << "its bounds are computed at run time, which is supported for "
-                "integers that follow from shapes, with "
-             << "a step of 1; fix the shapes of the inputs with --dim or "
-                "--shape";
+      return importRuntimeRange(node);
     count =
         sizes.maximum(sizes.subtract((*to)[0], (*from)[0]), sizes.constant(0));
   }

@@ -243,6 +243,28 @@ bool SizeArithmetic::isNonnegative(Size size) {
   return lowerBound(polynomialOf(size)).value_or(-1) >= 0;
 }
 
+Size SizeArithmetic::select(Value condition, Size lhs, Size rhs) {
+  if (surelyEqual(lhs, rhs))
+    return lhs;
+  return atom(arith::SelectOp::create(b, condition, value(lhs), value(rhs)),
+              isNonnegative(lhs) && isNonnegative(rhs));
+}
+
+void SizeArithmetic::setOpen(Size size) {
+  if (auto value = dyn_cast<Value>(size))
+    open.insert(cast<Value>(atom(value)));
+}
+
+Size SizeArithmetic::fromEnd(Size index, Size extent) {
+  if (isNonnegative(index))
+    return index;
+  if (lessOrEqual(constant(0), index) == std::optional<bool>(false))
+    return add(index, extent);
+  Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                         value(index), value(constant(0)));
+  return select(negative, add(index, extent), index);
+}
+
 std::optional<bool> SizeArithmetic::lessOrEqual(Size lhs, Size rhs) {
   Polynomial left = polynomialOf(lhs), right = polynomialOf(rhs);
   if (lowerBound(sum(right, left, -1)).value_or(-1) >= 0)

@@ -5,6 +5,8 @@
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
+#include "llvm/ADT/DenseSet.h"
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -87,6 +89,24 @@ public:
     std::unique_ptr<const SizeArithmetic> before;
   };
 
+  /// A number that only the run knows, of type `index`: an atom.
+  Size unknown(mlir::Value value, bool nonnegative) {
+    return atom(value, nonnegative);
+  }
+  bool isNonnegative(Size size);
+  /// The dimension of an input that has no name: nothing says that it equals
+  /// another, so it may be 1 and stretched in a broadcast.
+  void setOpen(Size size);
+  bool isOpen(Size size) {
+    auto value = llvm::dyn_cast<mlir::Value>(size);
+    return value && open.contains(value);
+  }
+  /// `condition ? lhs : rhs`, the condition an i1.
+  Size select(mlir::Value condition, Size lhs, Size rhs);
+  /// A place counted from the end where it is negative: index, or index +
+  /// extent.
+  Size fromEnd(Size index, Size extent);
+
 private:
   /// Coefficients by the sorted list of the atoms they multiply; the empty list
   /// is the constant.
@@ -100,7 +120,6 @@ private:
   /// equal operands.
   Size once(llvm::StringRef operation, Size lhs, Size rhs,
             llvm::function_ref<Size()> make);
-  bool isNonnegative(Size size);
   std::set<Polynomial> unifiedSizes(Size size);
 
   static std::optional<Polynomial> sum(Polynomial lhs, const Polynomial &rhs,
@@ -123,6 +142,7 @@ private:
   llvm::DenseMap<mlir::Value, std::set<Polynomial>> unified;
   std::set<std::pair<Polynomial, Polynomial>> checked;
   std::map<std::tuple<std::string, Polynomial, Polynomial>, Size> made;
+  llvm::DenseSet<mlir::Value> open;
 };
 
 } // namespace mezzo

@@ -5,6 +5,7 @@
 #include "dialects/Mezzo/Mezzo.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -49,6 +50,67 @@ SizedTensor TensorBuilder::splat(ArrayRef<int64_t> shape, TypedAttr element) {
 // Element by element
 //===----------------------------------------------------------------------===//
 
+/// Of two sizes either may turn out to be 1 when the model runs; else they must
+/// be equal.
+Size TensorBuilder::broadcastOpen(Size lhs, Size rhs) {
+  auto is = [&](Size size, Size other) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, sizes.value(size),
+                                 sizes.value(other));
+  };
+  Size one = sizes.constant(1);
+  Value lhsIsOne = is(lhs, one);
+  Value fits = arith::OrIOp::create(
+      b, arith::OrIOp::create(b, lhsIsOne, is(rhs, one)), is(lhs, rhs));
+  CheckOp::create(b, fits,
+                  subject + ": sizes that must be equal, or one of them 1, "
+                            "differ; check the shapes of the inputs of the "
+                            "model");
+  // A size that is known, and then is not 1, is the result of every run.
+  if (getConstantIntValue(lhs))
+    return lhs;
+  if (getConstantIntValue(rhs))
+    return rhs;
+  Size result = sizes.select(lhsIsOne, rhs, lhs);
+  sizes.setOpen(result);
+  return result;
+}
+
+/// x, of which some dimensions may turn out to be 1, stretched to the last
+/// dimensions of `shape`.
+SizedTensor TensorBuilder::stretchOpen(SizedTensor x, ArrayRef<Size> shape) {
+  ArrayRef<Size> wanted = shape.take_back(x.rank());
+  auto mayStretch = [&](int64_t dim) {
+    return getConstantIntValue(x.sizes[dim]) != 1 &&
+           !sizes.surelyEqual(x.sizes[dim], wanted[dim]) &&
+           (sizes.isOpen(x.sizes[dim]) || sizes.isOpen(wanted[dim]));
+  };
+  SmallVector<Value> strides(x.rank()); // 0 where stretched, else 1
+  Sizes result = x.sizes;
+  bool any = false;
+  for (int64_t dim = 0; dim < x.rank(); ++dim)
+    if (mayStretch(dim)) {
+      any = true;
+      result[dim] = wanted[dim];
+      Value isOne = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                          sizes.value(x.sizes[dim]),
+                                          sizes.value(sizes.constant(1)));
+      strides[dim] =
+          arith::SelectOp::create(b, isOne, sizes.value(sizes.constant(0)),
+                                  sizes.value(sizes.constant(1)));
+    }
+  if (!any)
+    return x;
+  return generate(result, x.elementType(),
+                  [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
+                    SmallVector<Value> source(indices);
+                    for (int64_t dim = 0; dim < x.rank(); ++dim)
+                      if (strides[dim])
+                        source[dim] =
+                            arith::MulIOp::create(b, source[dim], strides[dim]);
+                    return tensor::ExtractOp::create(b, x.value, source);
+                  });
+}
+
 std::optional<Sizes> TensorBuilder::broadcastSizes(ArrayRef<Sizes> inputs) {
   size_t rank = 0;
   for (const Sizes &input : inputs)
@@ -63,6 +125,10 @@ std::optional<Sizes> TensorBuilder::broadcastSizes(ArrayRef<Sizes> inputs) {
         have = size;
       else if (sizes.equal(have, size) == false)
         return std::nullopt;
+      else if (sizes.surelyEqual(have, size))
+        continue;
+      else if (sizes.isOpen(have) || sizes.isOpen(size))
+        have = broadcastOpen(have, size);
       else
         have = sizes.unify(have, size,
                            subject + ": sizes that must be equal differ; check "
@@ -79,7 +145,8 @@ SizedTensor TensorBuilder::elementwise(ArrayRef<SizedTensor> inputs,
   int64_t rank = shape.size();
   SmallVector<AffineMap> maps;
   SmallVector<Value> operands;
-  for (const SizedTensor &input : inputs) {
+  for (const SizedTensor &given : inputs) {
+    SizedTensor input = stretchOpen(given, shape);
     // A size of 1 is read at index 0, unless the result is 1 there too.
     Sizes wanted;
     SmallVector<AffineExpr> indices;
@@ -110,6 +177,7 @@ SizedTensor TensorBuilder::elementwise(ArrayRef<SizedTensor> inputs,
 SizedTensor TensorBuilder::broadcastTo(SizedTensor x, ArrayRef<Size> shape) {
   if (sizes.surelyEqual(x.sizes, shape))
     return x;
+  x = stretchOpen(x, shape);
   // Stretching means to read x under a map: the body is the identity.
   int64_t rank = shape.size();
   SmallVector<AffineExpr> indices;
@@ -153,11 +221,36 @@ SizedTensor TensorBuilder::generate(ArrayRef<Size> shape, Type element,
   return {generic.getResult(0), Sizes(shape)};
 }
 
+/// An f64 as f32 with its last bit set where anything was lost, so that another
+/// rounding to fewer bits gives what one rounding of x would have.
+static Value roundToOdd(ImplicitLocOpBuilder &b, Value x) {
+  Type f32 = b.getF32Type(), i32 = b.getI32Type();
+  Value nearest = arith::TruncFOp::create(b, f32, x);
+  Value back = arith::ExtFOp::create(b, x.getType(), nearest);
+  Value inexact = arith::CmpFOp::create(b, arith::CmpFPredicate::ONE, back, x);
+  Value tooLarge = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT,
+                                         math::AbsFOp::create(b, back),
+                                         math::AbsFOp::create(b, x));
+  Value one = arith::ConstantOp::create(b, b.getI32IntegerAttr(1));
+  Value bits = arith::BitcastOp::create(b, i32, nearest);
+  Value below = arith::SelectOp::create(
+      b, tooLarge, arith::SubIOp::create(b, bits, one), bits);
+  Value odd = arith::SelectOp::create(
+      b, inexact, arith::OrIOp::create(b, below, one), bits);
+  return arith::BitcastOp::create(b, f32, odd);
+}
+
 Value mezzo::convertFloatScalar(ImplicitLocOpBuilder &b, Value x, Type type) {
   unsigned from = x.getType().getIntOrFloatBitWidth(),
            to = type.getIntOrFloatBitWidth();
   if (x.getType() == type)
     return x;
+  // Between 16 and 64 bits by way of 32: elsewhere than there, machines have no
+  // instruction, and a compiled model has no library to call.
+  if (from == 16 && to == 64)
+    x = arith::ExtFOp::create(b, b.getF32Type(), x);
+  if (from == 64 && to == 16)
+    x = roundToOdd(b, x);
   if (from < to)
     return arith::ExtFOp::create(b, type, x);
   if (from > to)

@@ -49,8 +49,9 @@ public:
   SizedTensor elementwise(llvm::ArrayRef<SizedTensor> inputs,
                           mlir::Type element, Body body);
   /// The sizes of the result, with checks for what is not known to be equal;
-  /// none where two sizes surely differ. Only a size that is known to be 1 is
-  /// stretched.
+  /// none where two sizes surely differ. Stretched is a size that is known to
+  /// be 1, and one that is open (SizeArithmetic::isOpen) where it turns out to
+  /// be.
   std::optional<Sizes> broadcastSizes(llvm::ArrayRef<Sizes> inputs);
   /// `x` stretched to exactly these sizes. Precondition as above, with the
   /// sizes as the second input.
@@ -79,6 +80,8 @@ public:
   SizedTensor convertFloat(SizedTensor x, mlir::Type element);
 
 private:
+  Size broadcastOpen(Size lhs, Size rhs);
+  SizedTensor stretchOpen(SizedTensor x, llvm::ArrayRef<Size> shape);
   SizedTensor expandOrCollapse(SizedTensor x, llvm::ArrayRef<Size> shape,
                                size_t prefix, size_t suffix);
 

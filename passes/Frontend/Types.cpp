@@ -51,9 +51,21 @@ Type mezzo::irType(MLIRContext *context, ElementType type) {
   case ElementType::U4:
   case ElementType::I4:
     return codeType(context, type);
+  case ElementType::F4E2M1:
+    return QType::get(context, "uint4");
+  case ElementType::F8E4M3FN:
+  case ElementType::F8E4M3FNUZ:
+  case ElementType::F8E5M2:
+  case ElementType::F8E5M2FNUZ:
+  case ElementType::F8E8M0:
+    return IntegerType::get(context, 8);
   default:
     return isInteger(type) ? IntegerType::get(context, bitWidth(type)) : Type();
   }
+}
+
+bool mezzo::isSmallFloat(ElementType type) {
+  return isFloat(type) && bitWidth(type) <= 8;
 }
 
 Type mezzo::computeType(Type type) {

@@ -13,8 +13,12 @@ namespace mezzo {
 
 /// The element type of a tensor in IR: integers are signless (what they are is
 /// remembered by OnnxValue), integers of less than a byte are codes. Null for
-/// strings, complex numbers and floats of eight bits or less.
+/// strings and complex numbers.
 mlir::Type irType(mlir::MLIRContext *context, ElementType type);
+
+/// Floats of eight bits or fewer. In IR they are their codes: i8, or, where
+/// they have four bits, codes of the format uint4.
+bool isSmallFloat(ElementType type);
 
 /// The number format of the codes of this type, "uint4"; empty where it is no
 /// integer of at most 16 bits.
