@@ -45,6 +45,7 @@ void SizeArithmetic::forgetAllBut(const SizeArithmetic &before) {
   unified = before.unified;
   checked = before.checked;
   made = before.made;
+  open = before.open;
 }
 
 Size SizeArithmetic::once(llvm::StringRef operation, Size lhs, Size rhs,
