@@ -5,6 +5,7 @@
     conformance.py --write                   also rewrites docs/conformance.md and refused.txt beside this file
     conformance.py --variant static -k Reduce  some cases of one variant, with the message of every one that fails
     conformance.py --shard 3/8               every eighth case
+    conformance.py -k Reduce --merge old.json --write    the page, with new verdicts for some cases
 
 Exits with 1 where an answer is wrong or a process has crashed, and where a case is refused that refused.txt does not
 know of.
@@ -47,13 +48,15 @@ def main() -> int:
     parser.add_argument("--shard", metavar="I/N", help="only every Nth case, from the Ith on")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--json", metavar="FILE", help="all verdicts")
+    parser.add_argument("--json", metavar="FILE", help="write all verdicts")
+    parser.add_argument("--merge", metavar="FILE", action="append", default=[],
+                        help="verdicts of an earlier run, for the cases that are not run now")
     parser.add_argument("-v", action="store_true", help="print every refusal, too")
     options = parser.parse_args()
-    if options.write and (options.variant or options.k or options.shard):
-        parser.error("--write needs all variants and all cases")
+    if options.write and (options.variant or options.k or options.shard) and not options.merge:
+        parser.error("--write needs all variants and all cases, or --merge")
 
-    results, total = {}, 0.0
+    results: dict[str, list[suite.Verdict]] = {}
     for variant in options.variant or suite.VARIANTS:
         functions = suite.cases(variant)
         if options.k:
@@ -64,12 +67,14 @@ def main() -> int:
         start = time.monotonic()
         results[variant] = suite.run(functions, options.jobs)
         seconds = time.monotonic() - start
-        total += seconds
         report(variant, results[variant], seconds, options.v or bool(options.k))
+    for path in options.merge:
+        merge(results, json.loads(pathlib.Path(path).read_text()))
     if options.json:
         rows = {variant: [vars(verdict) for verdict in verdicts] for variant, verdicts in results.items()}
         pathlib.Path(options.json).write_text(json.dumps(rows, indent=1))
     if options.write:
+        results = {variant: results[variant] for variant in suite.VARIANTS}
         (ROOT / "docs" / "conformance.md").write_text(page.render(results, onnx.__version__))
         write_refused([verdict.case for verdict in results["static"] if verdict.kind == "refused"])
 
@@ -82,6 +87,15 @@ def main() -> int:
     if won:
         print(f"{len(won)} cases pass that used to be refused, such as {won[0].case}: run conformance.py --write")
     return 1 if broken or lost else 0
+
+
+def merge(results: dict[str, list[suite.Verdict]], earlier: dict[str, list[dict]]) -> None:
+    """Adds verdicts of an earlier run of cases that have none yet."""
+    for variant, rows in earlier.items():
+        known = {verdict.case: verdict for verdict in results.get(variant, [])}
+        for row in rows:
+            known.setdefault(row["case"], suite.Verdict(**row))
+        results[variant] = [known[case] for case in sorted(known)]
 
 
 def report(variant: str, verdicts: list[suite.Verdict], seconds: float, verbose: bool) -> None:

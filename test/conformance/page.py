@@ -14,8 +14,8 @@ tolerances, in three variants: as they are (static shapes); with all dimensions 
 with all inputs made initializers (constants). The cases are those of the package onnx {version}: {total} of them, of
 which {expanded} are the bodies of functions (`_expanded`).
 
-| variant | passed | refused | wrong | crashed |
-|---|---|---|---|---|
+| variant | cases run | passed | refused | wrong | crashed |
+|---|---|---|---|---|---|
 {counts}
 
 An answer that is wrong and a crash are bugs. What is refused is refused by a message that says what is not supported;
@@ -28,7 +28,8 @@ def render(results: dict[str, list[suite.Verdict]], version: str) -> str:
     rows = []
     for variant, verdicts in results.items():
         kinds = collections.Counter(verdict.kind for verdict in verdicts)
-        rows.append(f"| {variant} | " + " | ".join(str(kinds[k]) for k in ("passed", "refused", "wrong", "crashed")) + " |")
+        cells = [variant, str(len(verdicts)), *(str(kinds[kind]) for kind in ("passed", "refused", "wrong", "crashed"))]
+        rows.append("| " + " | ".join(cells) + " |")
     text = HEAD.format(
         version=version,
         total=len(static),

@@ -1,4 +1,4 @@
-"""Sums have one order (docs/numbers.md), so they have one result, to the last bit: rows in 16 lanes, the rest ascending."""
+"""Sums have one order (docs/numbers.md), so one result, to the last bit: rows in 16 lanes, the rest ascending."""
 
 import numpy as np
 import pytest

@@ -114,7 +114,7 @@ class Worker:
             status = process.wait(0.5)
         except subprocess.TimeoutExpired:
             self._stop()
-            return f"the worker did not answer within {TIMEOUT_SECONDS:g} s; this is a bug of mezzo, or the model is large"
+            return f"the worker did not answer in {TIMEOUT_SECONDS:g} s; this is a bug of mezzo, or the model is large"
         self._stop()
         try:
             how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
