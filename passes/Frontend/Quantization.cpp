@@ -36,12 +36,24 @@ FailureOr<Granularity> readGranularity(Node &node, ElementType codes) {
   // A vector of one scale is a scalar by another name, unless the axis has one
   // element.
   if (g.scales.rank() == 1 && g.block == 0 &&
-      node.sizes.surelyEqual(g.scales.sizes[0], node.sizes.constant(1))) {
+      node.sizes.surelyEqual(g.scales.sizes[0], node.sizes.constant(1)))
     g.scales = node.tensors.reshape(g.scales, {});
-    if (g.zeros)
-      g.zeros = node.tensors.reshape({g.zeros, node.in(2).sizes}, {}).value;
-    g.block = 0;
-    return g;
+  // So is a zero point beside a scalar.
+  if (g.zeros) {
+    SizedTensor zeros{g.zeros, node.in(2).sizes};
+    if (g.scales.rank() == 0 &&
+        node.sizes.surelyEqual(node.sizes.product(zeros.sizes),
+                               node.sizes.constant(1)))
+      zeros = node.tensors.reshape(zeros, {});
+    bool differ = zeros.rank() != g.scales.rank();
+    for (auto [zero, scale] : llvm::zip(zeros.sizes, g.scales.sizes))
+      differ |= node.sizes.equal(zero, scale) == std::optional<bool>(false);
+    if (differ)
+      return node.error() << "its zero points have the shape "
+                          << describe(zeros.sizes) << ", but its scales "
+                          << describe(node.in(1).sizes)
+                          << ": one is needed for each";
+    g.zeros = zeros.value;
   }
   if (g.scales.rank() == 0) {
     g.block = 0;

@@ -46,6 +46,10 @@ REFUSED = {
         one_node("MatMulInteger", [(2, 3), (5, 4)], domain="", dtypes={0: np.uint8, 1: np.int8}, constants=(1,)),
         "node 'n' (MatMulInteger): it multiplies rows of [2, 3] by columns of 5; check the shapes of its inputs",
     ),
+    "zero-points-without-scales": (
+        one_node("QuantizeLinear", [(2, 3), (), (3,)], domain="", dtypes={2: np.uint8}, constants=(1, 2)),
+        "node 'n' (QuantizeLinear): its zero points have the shape [3], but its scales []: one is needed for each",
+    ),
     "dynamic-of-half": (
         one_node("DynamicQuantizeLinear", [(2, 3)], domain="", dtypes={0: np.float16}, outputs=["y", "s", "z"]),
         "node 'n' (DynamicQuantizeLinear): it quantizes elements of type f16: use f32",
