@@ -114,7 +114,8 @@ SizedTensor Node::f32(unsigned input) {
 
 SizedTensor Node::codes(unsigned input) {
   OnnxValue &value = in(input);
-  if (!value.tensor && value.constant)
+  // Products read weights of up to 8 bits in place.
+  if (!value.tensor && value.constant && bitWidth(value.type) <= 8)
     return {constants.codes(*value.constant), value.sizes};
   SizedTensor tensor = held(input);
   if (isa<QType>(tensor.elementType())) // perhaps of a narrower format
@@ -152,17 +153,18 @@ std::optional<Sizes> Node::shapeElements(unsigned input) {
   if (!count || *count > OnnxValue::MaxElements ||
       (value.type != ElementType::I32 && value.type != ElementType::I64))
     return std::nullopt;
+  // Not remembered: this may be inside of a branch, the tensor outside.
   SizedTensor integers = tensor(input);
-  value.elements.emplace();
+  Sizes result;
   for (int64_t position = 0; position < *count; ++position) {
     SmallVector<Value> place;
     if (value.rank() == 1)
       place.push_back(sizes.value(sizes.constant(position)));
     Value element = tensor::ExtractOp::create(b, integers.value, place);
-    value.elements->push_back(sizes.unknown(
+    result.push_back(sizes.unknown(
         arith::IndexCastOp::create(b, b.getIndexType(), element), false));
   }
-  return value.elements;
+  return result;
 }
 
 std::optional<SmallVector<int64_t>> Node::knownIntegers(unsigned input) {

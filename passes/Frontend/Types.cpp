@@ -31,7 +31,9 @@ StringRef mezzo::formatName(ElementType type) {
 }
 
 Type mezzo::codeType(MLIRContext *context, ElementType type) {
-  return QType::get(context, formatName(type));
+  // The codes of f4e2m1 are kept as numbers of 4 bits.
+  return QType::get(context, type == ElementType::F4E2M1 ? StringRef("uint4")
+                                                         : formatName(type));
 }
 
 Type mezzo::irType(MLIRContext *context, ElementType type) {
