@@ -44,7 +44,8 @@ featureOfIntrinsic(llvm::StringRef name, llvm::StringRef machine,
 struct FolderRequest {
   std::string name;  ///< of the model, an identifier of C
   std::string knobs; ///< as the user wrote them: "engine=dot,parallel_n=4"
-  /// Products are of mode `integer-only`; in the module they say `int`.
+  /// Products are of mode `integer-only`; in the module they say `float`, and
+  /// lie between dequantize and quantize.
   bool isIntegerOnly = false;
 };
 

@@ -303,11 +303,16 @@ int Planner::tablesOf(int wire, int64_t group) {
 }
 
 void Planner::readProduct(MatmulOp op) {
-  if (op.getMode() != ComputeMode::Int)
+  // Integer-only products come as those of dequantized numbers.
+  if (op.getMode() != (isIntegerOnly ? ComputeMode::Float : ComputeMode::Int))
     return refuse(op, "is a product in mode " +
                           stringifyComputeMode(op.getMode()) +
                           ", and this target has those of mode int: add "
                           "--compute int");
+  if (op.takesCodes() || op.getBlock())
+    return refuse(op, "has activations whose codes or blocks the model fixes, "
+                      "which this target does not have in mode int yet: "
+                      "--compute integer-only takes codes with one scale");
   if (op.getPermutation())
     return refuse(op, "has a weight with permuted columns (g_idx), which this "
                       "target does not have yet");

@@ -117,7 +117,7 @@ LogicalResult CompileSession::chooseTarget() {
   // No strategy computes this mode in kernels; sources of C have it.
   if (options.compute == "integer-only" && chosenTarget->writeFolder) {
     isIntegerOnly = true;
-    options.compute = "int";
+    options.compute = "float"; // of numbers that were codes
   }
   if (options.target == "native")
     sink(Severity::Remark, "target native is " + chosenTarget->name +
