@@ -57,8 +57,6 @@ FailureOr<Granularity> readGranularity(Node &node, ElementType codes) {
   }
   if (g.scales.rank() == 0) {
     g.block = 0;
-    if (g.zeros) // one zero point, in whatever shape
-      g.zeros = node.tensors.reshape({g.zeros, node.in(2).sizes}, {}).value;
     return g;
   }
   FailureOr<int64_t> axis = node.axis(node.integer("axis", 1), rank);
