@@ -110,7 +110,8 @@ struct Dequant : ProductStrategy {
                            const PanelFields &panel,
                            const Target &target) const override;
 
-  int64_t longestChunk(const Format &, const PanelFields &) const override {
+  int64_t longestChunk(const Format &, const PanelFields &,
+                       int64_t) const override {
     return 0;
   }
 

@@ -52,11 +52,13 @@ ArrayRef<Knob> mezzo::knobsOfManyRows() {
 KnobSpace mezzo::knobSpace(const ProductStrategy &strategy,
                            MLIRContext *context, const ProductTraits &traits,
                            const Target &target) {
-  KnobValues seed = knobsOf(
-      strategy.defaultConfig(context, traits.format, traits.panel, target));
+  KnobValues seed = knobsOf(fitChunk(
+      strategy.defaultConfig(context, traits.format, traits.panel, target),
+      traits.format, traits.amax));
   KnobSpace space(seed);
   int64_t rowGroups = traits.panel.fields.size(),
-          most = strategy.longestChunk(traits.format, traits.panel);
+          most =
+              strategy.longestChunk(traits.format, traits.panel, traits.amax);
 
   // What keeps kernels correct.
   space.require(
@@ -131,9 +133,10 @@ KnobSpace mezzo::knobSpace(const ProductStrategy &strategy,
       "registers hold a tile",
       [=](const KnobValues &values) -> std::optional<std::string> {
         // Sums, and one operand of each kind.
-        int64_t needed =
-            (values[Knob::Rows] * values[Knob::Groups] * sumsPerTile + 2) *
-            perVector;
+        int64_t sums = values[Knob::Rows] * values[Knob::Groups] * sumsPerTile;
+        int64_t needed = llvm::divideCeil(sums * PanelFields::VectorBytes,
+                                          std::max(1u, target.vectorBytes)) +
+                         2 * perVector;
         if (needed <= target.vectorRegisters)
           return std::nullopt;
         return "a register tile of " + std::to_string(values[Knob::Rows]) +
@@ -160,8 +163,6 @@ ConfigAttr mezzo::configOf(MLIRContext *context, StrategyKind strategy,
 
 ConfigAttr mezzo::fitChunk(ConfigAttr config, const Format &format,
                            int64_t amax) {
-  // Sums of activations are made for chunks of eight columns or more.
-  constexpr int64_t Shortest = 8;
   if (config.getStrategy() != StrategyKind::NativeDot)
     return config;
   int64_t longest = 4 * format.stored().exactPairs(amax),
@@ -169,5 +170,5 @@ ConfigAttr mezzo::fitChunk(ConfigAttr config, const Format &format,
   return ConfigAttr::get(config.getContext(), config.getStrategy(),
                          config.getRows(), config.getGroups(),
                          config.getUnroll(), config.getStreams(),
-                         config.getBlock(), chunk < Shortest ? 0 : chunk);
+                         config.getBlock(), chunk < ShortestChunk ? 0 : chunk);
 }

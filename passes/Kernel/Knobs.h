@@ -22,6 +22,8 @@ struct ProductTraits {
   Format format;
   PanelFields panel;
   std::optional<int64_t> m; ///< activation rows, if they are known
+  /// The largest magnitude of an activation in mode `int`.
+  int64_t amax = ActivationMax;
 };
 
 /// Knobs that say something about one activation row, and about several.

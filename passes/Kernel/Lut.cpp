@@ -232,8 +232,8 @@ struct Lut : ProductStrategy {
                            const PanelFields &panel,
                            const Target &target) const override;
 
-  int64_t longestChunk(const Format &format,
-                       const PanelFields &) const override {
+  int64_t longestChunk(const Format &format, const PanelFields &,
+                       int64_t) const override {
     return format.exactPlaneSums(LutEntryMax) * Columns;
   }
   int64_t sumsPerRowGroup(const Format &format,

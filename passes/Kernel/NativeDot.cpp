@@ -194,9 +194,10 @@ struct NativeDot : ProductStrategy {
                            const PanelFields &panel,
                            const Target &target) const override;
 
-  int64_t longestChunk(const Format &format,
-                       const PanelFields &) const override {
-    return format.stored().exactPairs(ActivationMax) * Columns;
+  int64_t longestChunk(const Format &format, const PanelFields &,
+                       int64_t amax) const override {
+    int64_t longest = format.stored().exactPairs(amax) * Columns;
+    return longest < ShortestChunk ? 0 : longest;
   }
 
   unsigned vectorsPerStep(const ProductFacts &) const override { return 1; }

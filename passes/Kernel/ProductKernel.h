@@ -119,6 +119,8 @@ inline constexpr int64_t DecodedBytes = 16 << 10;
 /// Of ProductStrategy::longestChunk: only the default's chunk is known to be
 /// right.
 inline constexpr int64_t AnyChunk = -1;
+/// Columns of a chunk of activations, at least: sums are made for these.
+inline constexpr int64_t ShortestChunk = 8;
 
 /// Panels that are read side by side for one activation row, by default: two
 /// keep more of memory busy than one, and where panels are narrow, four do, if
@@ -142,8 +144,8 @@ public:
 
   /// Columns whose terms 16 bits are sure to hold, whatever the codes are: the
   /// longest `chunk` there may be. 0: nothing is added up in 16 bits.
-  virtual int64_t longestChunk(const Format &format,
-                               const PanelFields &panel) const {
+  virtual int64_t longestChunk(const Format &format, const PanelFields &panel,
+                               int64_t amax) const {
     return AnyChunk;
   }
   /// Vectors of 32 bytes that hold the sums of one activation row and row group

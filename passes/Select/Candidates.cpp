@@ -58,7 +58,7 @@ std::vector<StrategyChoice> mezzo::strategiesOf(MatmulOp op, WeightOp weight,
     Layout layout = layoutFor(kind, format.bits());
     ProductTraits traits{
         format, llvm::cantFail(fieldsOfAnyPanel(layout, format.bits())),
-        rowsOf(op)};
+        rowsOf(op), op.getActivationMax()};
     choices.push_back(
         {kind, layout,
          knobSpace(productStrategy(kind), op.getContext(), traits, target)});
@@ -74,14 +74,17 @@ TuningKey mezzo::tuningKey(MatmulOp op, WeightOp weight, const Target &target,
      << op.getGroup();
   for (auto [name, present] :
        {std::pair<StringRef, bool>("bias", bool(op.getBias())),
-        {"permutation", bool(op.getPermutation())}})
+        {"permutation", bool(op.getPermutation())},
+        {"codes", op.takesCodes()},
+        {"zeros", bool(op.getInputZeros())},
+        {"sums", op.getOutput().getType().getElementType().isInteger()}})
     if (present)
       os << " " << name;
+  if (op.getBlock())
+    os << " block" << op.getBlock();
   // Whatever else somebody has said about the product.
-  for (NamedAttribute attribute : op->getAttrs())
-    if (!llvm::is_contained({"mode", "group", "config", "operandSegmentSizes"},
-                            attribute.getName().strref()))
-      os << " " << attribute.getName().strref() << "=" << attribute.getValue();
+  for (NamedAttribute attribute : op->getDiscardableAttrs())
+    os << " " << attribute.getName().strref() << "=" << attribute.getValue();
   key.m = rowsOf(op).value_or(-1);
   key.n = weight.getRows();
   key.k = weight.getColumns();
@@ -159,13 +162,18 @@ void Isolated::add(const Variant &variant, unsigned number) {
   IRMapping mapping;
   mapping.map(op.getInput(), function.getArgument(0));
   mapping.map(load.getResults(), newLoad.getResults());
-  // What else it reads is constant or will do as zeros: a bias, say.
-  for (Value operand : op->getOperands())
-    if (!mapping.contains(operand))
-      mapping.map(operand, arith::ConstantOp::create(
-                               builder, op.getLoc(),
-                               builder.getZeroAttr(operand.getType()))
-                               .getResult());
+  // What else it reads is constant or will do as zeros: a bias, say, or the
+  // scales of the activations, of which each row has one.
+  for (Value operand : op->getOperands()) {
+    if (mapping.contains(operand))
+      continue;
+    auto type = cast<RankedTensorType>(operand.getType());
+    if (!type.hasStaticShape())
+      type = cast<RankedTensorType>(rowsOf(operand));
+    mapping.map(operand, arith::ConstantOp::create(builder, op.getLoc(),
+                                                   builder.getZeroAttr(type))
+                             .getResult());
+  }
   auto copy = cast<MatmulOp>(builder.clone(*op, mapping));
   copy.getOutput().setType(cast<RankedTensorType>(output));
   if (variant.layout)
@@ -232,7 +240,9 @@ LogicalResult mezzo::priceCandidates(MatmulOp op, WeightOp weight,
     manager.enableVerifier(false);
     manager.addPass(createPackWeights());
     manager.addNestedPass<func::FuncOp>(createPrepareActivations());
-    manager.addPass(createEmitKernels());
+    EmitKernelsOptions emit;
+    emit.target = target.name;
+    manager.addPass(createEmitKernels(emit));
     if (failed(manager.run(*module)))
       return op.emitError() << "cannot be priced: " << errors;
   }

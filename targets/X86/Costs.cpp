@@ -7,9 +7,9 @@
 // two pairs in three cycles). The rates of caches and memory were measured on a
 // cloud machine of that kind, one core of it busy.
 //
-// One record per op and register, of 32 bytes or of 64. Index arithmetic is not counted:
-// it becomes addressing modes. A broadcast of a scalar that was just loaded is
-// the load.
+// One record per op and register, of 32 bytes or of 64. Index arithmetic is not
+// counted: it becomes addressing modes. A broadcast of a scalar that was just
+// loaded is the load.
 //
 //===----------------------------------------------------------------------===//
 

@@ -354,7 +354,8 @@ Error Tuner::collect() {
   Error error = Error::success();
   session.module().walk([&](MatmulOp op) {
     auto load = op.getCodes().getDefiningOp<LoadWeightOp>();
-    if (error || !load)
+    // Codes of activations come with scales that only the model knows.
+    if (error || !load || op.takesCodes())
       return;
     auto weight =
         symbols.lookupNearestSymbolFrom<WeightOp>(op, load.getWeightAttr());

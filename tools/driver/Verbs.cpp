@@ -111,7 +111,8 @@ llvm::Expected<CompileOptions> CompileFlags::options() const {
 int mezzo::runTool(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   const Verb verbs[] = {compileVerb(), runVerb(),     benchVerb(),
-                        inspectVerb(), explainVerb(), quantizeVerb(), tuneVerb()};
+                        inspectVerb(), explainVerb(), quantizeVerb(),
+                        tuneVerb()};
   std::string errors;
   llvm::raw_string_ostream os(errors);
   bool help = llvm::any_of(
