@@ -50,7 +50,8 @@ py::buffer_info bufferOf(Part &part) {
 
 Matrix quantize(py::object w, int64_t rows, int64_t cols,
                 const std::string &spec, const std::string &rounding,
-                const std::string &precision, uint64_t seed) {
+                const std::string &precision, uint64_t seed,
+                py::object codebook) {
   Buffer weights(w);
   if (rows < 0 || cols < 0 || (cols && rows > INT64_MAX / cols))
     throw py::value_error("the extents of a matrix");
@@ -59,6 +60,12 @@ Matrix quantize(py::object w, int64_t rows, int64_t cols,
   options.rounding = rounding.c_str();
   options.precision = precision.c_str();
   options.seed = seed;
+  std::optional<Buffer> entries;
+  if (!codebook.is_none()) {
+    options.codebook_size = py::len(codebook);
+    entries.emplace(codebook);
+    options.codebook = entries->array<float>(options.codebook_size, "codebook");
+  }
   mezzo_matrix *made = nullptr;
   int32_t status;
   {
@@ -73,7 +80,9 @@ Matrix quantize(py::object w, int64_t rows, int64_t cols,
 Matrix fromParts(const std::string &spec, int64_t rows, int64_t cols,
                  int64_t groupLength, py::object codes, py::object scales,
                  int offset, py::object offsets, py::object permutation,
-                 py::object codebook, int64_t nans) {
+                 py::object codebook, int64_t nans, py::object innerScales,
+                 py::object outerScales, py::object innerMinima,
+                 py::object outerMinima) {
   if (rows < 1 || cols < 1 || groupLength < 1 || rows > INT64_MAX / cols)
     throw py::value_error("the extents of a matrix");
   mezzo_matrix_parts parts = MEZZO_MATRIX_PARTS_INIT;
@@ -84,7 +93,7 @@ Matrix fromParts(const std::string &spec, int64_t rows, int64_t cols,
   parts.nans = nans;
   int64_t scaleCount = rows * parts.groups;
   std::vector<Buffer> keep;
-  keep.reserve(5);
+  keep.reserve(9);
   auto read = [&](py::handle object, auto *&out, int64_t count,
                   const char *what) {
     keep.emplace_back(object);
@@ -105,6 +114,19 @@ Matrix fromParts(const std::string &spec, int64_t rows, int64_t cols,
     parts.codebook_size = py::len(codebook);
     read(codebook, parts.codebook, parts.codebook_size, "codebook");
   }
+  auto readLevels = [&](py::object inner, py::object outer, auto *&innerOut,
+                        auto *&outerOut, int64_t &supers) {
+    if (inner.is_none())
+      return;
+    int64_t count = py::len(outer);
+    supers = count / rows;
+    read(inner, innerOut, scaleCount, "inner");
+    read(outer, outerOut, supers * rows, "outer");
+  };
+  readLevels(innerScales, outerScales, parts.inner_scales, parts.outer_scales,
+             parts.scale_supers);
+  readLevels(innerMinima, outerMinima, parts.inner_minima, parts.outer_minima,
+             parts.minimum_supers);
   mezzo_matrix *made = nullptr;
   checkCompiler(mezzo_matrix_create(spec.c_str(), &parts, &made));
   return Matrix(made);
@@ -181,6 +203,29 @@ void mezzo::python::bindMatrix(py::module_ &module) {
       .def_property_readonly(
           "minima",
           [](const Matrix &m) { return part(m, m.parts.minima, perGroup(m)); })
+      .def_property_readonly("inner_scales",
+                             [](const Matrix &m) {
+                               return part(m, m.parts.inner_scales,
+                                           perGroup(m));
+                             })
+      .def_property_readonly("outer_scales",
+                             [](const Matrix &m) {
+                               return part(m, m.parts.outer_scales,
+                                           {py::ssize_t(m.parts.rows),
+                                            py::ssize_t(m.parts.scale_supers)});
+                             })
+      .def_property_readonly("inner_minima",
+                             [](const Matrix &m) {
+                               return part(m, m.parts.inner_minima,
+                                           perGroup(m));
+                             })
+      .def_property_readonly("outer_minima",
+                             [](const Matrix &m) {
+                               return part(
+                                   m, m.parts.outer_minima,
+                                   {py::ssize_t(m.parts.rows),
+                                    py::ssize_t(m.parts.minimum_supers)});
+                             })
       .def_property_readonly("permutation",
                              [](const Matrix &m) {
                                return part(m, m.parts.permutation,

@@ -64,6 +64,10 @@ inline bool isComputable(ComputeMode mode) {
 /// user's model asks it before.
 std::optional<std::string> refusalOf(ComputeMode mode, const Format &format);
 
+/// The type in which `load_weight` gives the scales or the offsets of a weight:
+/// that of the array, or f32 where its elements are less than 16 bits.
+mlir::RankedTensorType loadedType(mlir::ElementsAttr part);
+
 /// The mode that users call so. Errors: a word that is no mode, and modes that
 /// no strategy computes; both name those that can be had.
 llvm::Expected<ComputeMode> parseComputeMode(llvm::StringRef name);

@@ -62,6 +62,19 @@ def Mezzo_StrategyAttr : I32EnumAttr<"StrategyKind", "a way to compute a product
   let cppNamespace = "::mezzo";
 }
 
+def Mezzo_TableFormAttr : I32EnumAttr<"TableForm", "how the entries of a code book lie at the start of a panel", [
+    I32EnumAttrCase<"None", 0, "none">,
+    I32EnumAttrCase<"Halves", 1, "halves">,
+    I32EnumAttrCase<"Bytes", 2, "bytes">,
+    I32EnumAttrCase<"Floats", 3, "floats">,
+    I32EnumAttrCase<"FloatsPerRow", 4, "floats_per_row">]> {
+  let description = [{
+    Not at all; sixteen bytes each of byte 2 and byte 3 of every entry, where the others are zero (its upper half); of bytes
+    0 to 3; entries in f32, for all rows of the panel or for each.
+  }];
+  let cppNamespace = "::mezzo";
+}
+
 def Mezzo_ConfigAttr : AttrDef<Mezzo_Dialect, "Config"> {
   let mnemonic = "config";
   let summary = "what was chosen for a product: a strategy and its knobs";

@@ -4,20 +4,30 @@
 
 #include "lib/Layout/LutPanel.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mezzo;
 
 std::optional<std::string> mezzo::refusalOf(ComputeMode mode,
                                             const Format &format) {
-  if (!format.isInteger())
-    return "codes of format " + format.str() +
-           ", which no strategy computes yet: use an integer format of 1 to 8 "
-           "bits";
+  std::string codes = "codes of format " + format.str();
+  if (format.bits() > 8)
+    return codes + ": a packed weight has at most 8 bits";
+  if (mode == ComputeMode::Lut8 && !format.isInteger())
+    return codes + " in mode `lut8`, which adds up bit planes of integers: use "
+                   "mode `float`";
   if (mode == ComputeMode::Lut8 && format.bits() > MostLutBits)
-    return "codes of format " + format.str() +
+    return codes +
            " in mode `lut8`, whose time grows with the bits: it takes formats "
            "of at most " +
            std::to_string(MostLutBits) + " bits; use mode `int`";
+  if (mode != ComputeMode::Int || format.isInteger() || !format.hasValues())
+    return std::nullopt;
+  if (!format.wholeNumbers())
+    return codes +
+           " in mode `int`, which needs values that are whole numbers of one "
+           "byte times a power of two: use mode `float`";
   return std::nullopt;
 }
 
@@ -136,7 +146,7 @@ LogicalResult PackedMatmulOp::verify() {
   // Codes of i8 that are not arranged yet come with their scales.
   bool codes = !getActivation().empty() &&
                getElementTypeOrSelf(getActivation()[0].getType()).isInteger(8);
-  size_t operands = getActivation().size(), prepared = 1,
+  size_t operands = getActivation().size(), prepared = getMinima() ? 2 : 1,
          given = codes && getMode() == ComputeMode::Int ? 2 : 1;
   if (getMode() == ComputeMode::Int)
     prepared = getConfig().getChunk() ? 4 : 3;
@@ -156,8 +166,30 @@ LogicalResult PackedMatmulOp::verify() {
   llvm::Expected<Format> format = Format::parse(getFormat());
   if (!format)
     return emitOpError() << llvm::toString(format.takeError());
+  if (auto codebook = getCodebook()) {
+    if (format->hasValues() || codebook->size() != format->numCodes() ||
+        !llvm::all_of(*codebook, [](float v) { return std::isfinite(v); }))
+      return emitOpError() << "has a code book of " << codebook->size()
+                           << " entries for codes of " << format->str()
+                           << ": 2^n finite ones of a codebook<n> are needed";
+    format = Format::codebook(*codebook);
+  }
   if (failed(verifyFormat(*this, getMode(), *format)))
     return failure();
+  bool hasTable = getTable() != TableForm::None;
+  if (format->isCodebook() && !hasTable && !format->hasValues())
+    return emitOpError() << "has codes of " << format->str()
+                         << ", but their values are neither in the records "
+                            "(`table`) nor given (`codebook`)";
+  if (getMode() == ComputeMode::Int && !format->hasValues())
+    return emitOpError() << "has codes of " << format->str()
+                         << " in mode `int` without their `codebook`";
+  if (getMinima() && !getOffsetType())
+    return emitOpError("has minima, but no `offset_type`");
+  if (getSuper() < 0 || getSuper() % std::max<int64_t>(getGroup(), 1) != 0)
+    return emitOpError() << "has super-blocks of " << getSuper()
+                         << " columns, which do not hold whole groups of "
+                         << getGroup();
   bool lut = getMode() == ComputeMode::Lut8;
   if (llvm::Expected<PanelFields> panel = (lut ? lutFields : panelFields)(
           getLayout().getLayout(), format->bits());
@@ -169,6 +201,10 @@ LogicalResult PackedMatmulOp::verify() {
     return emitOpError() << "is a product with " << rows << "x" << columns
                          << " in groups of " << group
                          << ": at least 1 of each is needed";
+  if (getConfig().getChunk() == 0)
+    return success();
+  if (getMode() == ComputeMode::Float)
+    return emitOpError("adds up chunks in mode `float`, which has none");
   int64_t longest = 4 * (lut ? format->exactPlaneSums(LutEntryMax)
                              : format->stored().exactPairs(getAmax()));
   if (getConfig().getChunk() > longest)

@@ -9,7 +9,7 @@ def Mezzo_MatmulOp : Mezzo_TensorOp<"matmul", [AttrSizedOperandSegments]> {
   let description = [{
     `y[M, N] = x[M, K] * W[N, K]^T + bias[N]`. The weight is `codes` [N, K] with `scales` [N, G] and, if any, `offsets`
     [N, G], over groups of `group` columns, where G = ceil(K / group); the last group may be shorter. An offset is a zero
-    point, v = s * (C(q) - z), an integer or a float. A `permutation` [K] says that column j multiplies x[permutation[j]]
+    point, v = s * (C(q) - z), an integer or a float, or with `minima` a float minimum, v = s * C(q) + m. A `permutation` [K] says that column j multiplies x[permutation[j]]
     (weights quantized in another order of columns).
 
     `mode` fixes the arithmetic, down to the order of additions (`docs/numbers.md` has the programs): `float` folds
@@ -43,7 +43,7 @@ def Mezzo_MatmulOp : Mezzo_TensorOp<"matmul", [AttrSizedOperandSegments]> {
     Optional<1DTensorOf<[I32]>>:$input_zeros, 2DTensorOf<[Mezzo_QType]>:$codes, Mezzo_FloatTensor:$scales,
     Optional<AnyRankedTensor>:$offsets, Optional<1DTensorOf<[I32]>>:$permutation,
     Optional<1DTensorOf<[F32]>>:$bias, Mezzo_ModeAttr:$mode, I64Attr:$group, DefaultValuedAttr<I64Attr, "0">:$block,
-    OptionalAttr<Mezzo_ConfigAttr>:$config);
+    OptionalAttr<Mezzo_ConfigAttr>:$config, UnitAttr:$minima);
   let results = (outs 2DTensorOf<[F32, I32]>:$output);
   let assemblyFormat = [{
     $input (`by` `(` $input_scales^ `)`)? (`less` `(` $input_zeros^ `)`)? `,` $codes `scales` `(` $scales `)`
@@ -76,7 +76,18 @@ def Mezzo_PackedMatmulOp : Mezzo_TensorOp<"packed_matmul", [AttrSizedOperandSegm
     which a flat array does not tell any more; `format` and `layout` say how the codes are read. Where one integer zero point
     serves all groups it is `zero` and takes no room in the records.
 
-    * `activation`: in mode `float` one operand, x [M, K] in f32. In mode `int` codes, scales and sums, with `pairs`
+    What records hold beside codes (`PanelRecord` of `lib/Layout`):
+
+    * scales of `scale_type` (a float, f8E4M3FN, f8E8M0FNU, or an integer `ui<n>`, `si<n>`) and, if any, offsets of
+      `offset_type`: signless integers are zero points, floats are float zeros, and with `minima` both are minima;
+    * on two levels, with `super_scale_type` (and `super_offset_type` for minima), a factor for `super` columns, a multiple
+      of `group`, or for the whole row where that is 0;
+    * the entries of a code book of the format, in `table` form.
+
+    A code book that mode `int` multiplies by is known as `codebook`: its entries are whole numbers times one power of two.
+
+    * `activation`: in mode `float` one operand, x [M, K] in f32, or two where there are minima, x and the sums of its groups
+      (`group_sums`). In mode `int` codes, scales and sums, with `pairs`
       where the configuration has a chunk: the results of `quantize_rows`, or those of `arrange_rows` with the scales; in
       mode `lut8` the results of `lut_build`. Before `passes/Prepare` has made them, x alone, or codes [M, K] and scales [M].
     * `input_zeros` [M]: what each row's codes are taken less of. Its product with the sum of C(q) - z over a group, which is
@@ -97,9 +108,12 @@ def Mezzo_PackedMatmulOp : Mezzo_TensorOp<"packed_matmul", [AttrSizedOperandSegm
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$activation, Optional<1DTensorOf<[I32]>>:$input_zeros,
     1DTensorOf<[I8]>:$weight, Optional<1DTensorOf<[I32]>>:$permutation, Optional<1DTensorOf<[F32]>>:$bias, StrAttr:$format,
-    Mezzo_LayoutAttr:$layout, TypeAttrOf<AnyFloat>:$scale_type, OptionalAttr<TypeAttr>:$offset_type, Mezzo_ModeAttr:$mode,
+    Mezzo_LayoutAttr:$layout, TypeAttrOf<AnyType>:$scale_type, OptionalAttr<TypeAttr>:$offset_type, Mezzo_ModeAttr:$mode,
     Mezzo_ConfigAttr:$config, I64Attr:$rows, I64Attr:$columns, I64Attr:$group, DefaultValuedAttr<SI64Attr, "0">:$zero,
-    DefaultValuedAttr<I64Attr, "0">:$block, DefaultValuedAttr<I64Attr, "127">:$amax, UnitAttr:$sums);
+    DefaultValuedAttr<I64Attr, "0">:$block, DefaultValuedAttr<I64Attr, "127">:$amax, UnitAttr:$sums,
+    OptionalAttr<TypeAttr>:$super_scale_type, OptionalAttr<TypeAttr>:$super_offset_type,
+    DefaultValuedAttr<I64Attr, "0">:$super, DefaultValuedAttr<Mezzo_TableFormAttr, "TableForm::None">:$table,
+    OptionalAttr<DenseF32ArrayAttr>:$codebook, UnitAttr:$minima);
   let results = (outs 2DTensorOf<[F32, I32]>:$output);
   let assemblyFormat = [{
     `(` $activation `)` (`less` `(` $input_zeros^ `)`)? `,` $weight (`permutation` `(` $permutation^ `)`)? (`bias` `(` $bias^ `)`)?

@@ -208,6 +208,22 @@ LogicalResult LutBuildOp::verify() {
   return success();
 }
 
+LogicalResult GroupSumsOp::verify() {
+  int64_t columns = getInput().getType().getDimSize(1), group = getGroup();
+  if (ShapedType::isDynamic(columns))
+    return emitOpError("needs a static number of columns: groups of the weight "
+                       "are counted along them");
+  if (group < 1)
+    return emitOpError() << "has a group of " << group
+                         << " columns: at least 1 is needed";
+  int64_t groups = llvm::divideCeil(columns, group),
+          have = getSums().getType().getDimSize(1);
+  if (have != groups)
+    return emitOpError() << "has " << have << " sums a row for " << groups
+                         << " groups";
+  return success();
+}
+
 /// Results of an op on rows: as many rows as the input has, and their static
 /// width.
 static LogicalResult reifyPerRow(OpBuilder &builder, Operation *op,
@@ -237,5 +253,11 @@ ArrangeRowsOp::reifyResultShapes(OpBuilder &builder,
 LogicalResult
 LutBuildOp::reifyResultShapes(OpBuilder &builder,
                               ReifiedRankedShapedTypeDims &shapes) {
+  return reifyPerRow(builder, *this, shapes);
+}
+
+LogicalResult
+GroupSumsOp::reifyResultShapes(OpBuilder &builder,
+                               ReifiedRankedShapedTypeDims &shapes) {
   return reifyPerRow(builder, *this, shapes);
 }

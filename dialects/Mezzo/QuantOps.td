@@ -167,4 +167,22 @@ def Mezzo_LutBuildOp : Mezzo_TensorOp<"lut_build"> {
   let hasVerifier = 1;
 }
 
+def Mezzo_GroupSumsOp : Mezzo_TensorOp<"group_sums"> {
+  let summary = "sums of the activations of each group, once for all products that read them";
+  let description = [{
+    `sums[m, g]` is the left fold over ascending k of x[m, k] in group g, from 0: what a minimum is multiplied by in mode `float`
+    (`docs/numbers.md`). The input is x [M, K] with a static K, the result [M, ceil(K / group)].
+
+    ```mlir
+    %sums = mezzo.group_sums %x group = 32 : (tensor<?x256xf32>) -> tensor<?x8xf32>
+    ```
+
+    Errors: a dynamic K, a group below 1, a result size that does not follow.
+  }];
+  let arguments = (ins 2DTensorOf<[F32]>:$input, I64Attr:$group);
+  let results = (outs 2DTensorOf<[F32]>:$sums);
+  let assemblyFormat = "$input `group` `=` $group attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 #endif // MEZZO_DIALECTS_MEZZO_QUANTOPS_TD

@@ -29,6 +29,36 @@ static LogicalResult verifyExtent(WeightOp op,
   return success();
 }
 
+/// Scales of integers, and of anything on two levels, are counted in
+/// super-scales.
+static LogicalResult verifyLevels(WeightOp op) {
+  auto check = [&](std::optional<ElementsAttr> inner,
+                   std::optional<ElementsAttr> outer,
+                   StringRef what) -> LogicalResult {
+    bool counts = inner && inner->getElementType().isInteger() &&
+                  !inner->getElementType().isSignlessInteger();
+    if (counts && !outer)
+      return op.emitOpError() << "has integer " << what << " without super-"
+                              << what << " that they count in";
+    if (!outer)
+      return success();
+    if (!inner || !isa<FloatType>(outer->getElementType()))
+      return op.emitOpError()
+             << "has super-" << what << " of " << outer->getShapedType()
+             << ": floats are needed, and " << what;
+    int64_t super = op.getSuper().value_or(0), group = *op.getGroup();
+    if (super < 0 || super % group != 0)
+      return op.emitOpError()
+             << "has super-blocks of " << super
+             << " columns, which do not hold whole groups of " << group;
+    int64_t supers = super ? llvm::divideCeil(op.getColumns(), super) : 1;
+    return verifyExtent(op, outer, "super-factors", {op.getRows(), supers});
+  };
+  if (failed(check(op.getScales(), op.getSuperScales(), "scales")))
+    return failure();
+  return check(op.getOffsets(), op.getSuperOffsets(), "offsets");
+}
+
 LogicalResult WeightOp::verify() {
   RankedTensorType type = getTensorType();
   if (!type.hasStaticShape())
@@ -36,7 +66,7 @@ LogicalResult WeightOp::verify() {
                          << ": a weight needs a static shape";
   if (!isQuantized()) {
     if (getScales() || getOffsets() || getPermutation() || getLayout() ||
-        getGroup())
+        getGroup() || getSuperScales() || getSuperOffsets() || getCodebook())
       return emitOpError("is plain, but has scales, offsets, a permutation, a "
                          "layout or a group: give it a `spec` too");
     return success();
@@ -61,6 +91,24 @@ LogicalResult WeightOp::verify() {
   if (failed(verifyExtent(*this, getScales(), "scales", {getRows(), groups})) ||
       failed(verifyExtent(*this, getOffsets(), "offsets", {getRows(), groups})))
     return failure();
+  if (failed(verifyLevels(*this)))
+    return failure();
+  if (auto codebook = getCodebook()) {
+    Format format = element.getNumberFormat();
+    ArrayRef<int64_t> shape = codebook->getShapedType().getShape();
+    int64_t entries = format.numCodes();
+    if (format.hasValues() || !codebook->getElementType().isF32() ||
+        (shape != ArrayRef<int64_t>{entries} &&
+         shape != ArrayRef<int64_t>{getRows(), entries}))
+      return emitOpError() << "has a code book of " << codebook->getShapedType()
+                           << " for codes of " << format.str() << ": "
+                           << entries
+                           << " floats are needed, for all rows or for each, "
+                              "and a format codebook<n>";
+  } else if (!element.getNumberFormat().hasValues()) {
+    return emitOpError() << "has codes of " << element.getFormat()
+                         << " without their `codebook`";
+  }
   if (auto permutation = getPermutation())
     if (permutation->getShapedType().getShape() !=
         ArrayRef<int64_t>{getColumns()})
@@ -73,6 +121,14 @@ LogicalResult WeightOp::verify() {
   if (getUnsorted() && !getPermutation())
     return emitOpError("is unsorted, but has no `permutation` to sort it by");
   return success();
+}
+
+RankedTensorType mezzo::loadedType(ElementsAttr part) {
+  auto type = cast<RankedTensorType>(part.getType());
+  Type element = type.getElementType();
+  bool isNumber = isa<Float16Type, BFloat16Type, Float32Type>(element) ||
+                  element.isSignlessInteger();
+  return isNumber ? type : type.clone(Float32Type::get(type.getContext()));
 }
 
 static FailureOr<WeightOp> lookupWeight(Operation *op, FlatSymbolRefAttr name,
@@ -100,7 +156,7 @@ LogicalResult LoadWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   SmallVector<Type> expected{type};
   for (auto part : {weight->getScales(), weight->getOffsets()})
     if (part)
-      expected.push_back(part->getType());
+      expected.push_back(loadedType(*part));
   if (auto permutation = weight->getPermutation())
     expected.push_back(permutation->getType());
   if (!llvm::equal(expected, getResultTypes())) {

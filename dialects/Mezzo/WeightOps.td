@@ -13,8 +13,12 @@ def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
     * `type`: `tensor<NxKx!mezzo.q<FORMAT>>`, with the format of the spec;
     * `data`: the bytes of the codes as the model stores them, in `layout` (axes `n`, `k`, `b`; `docs/layouts.md`);
     * `group`: columns that share a scale, at least 1; a row has G = ceil(K / group) groups, the last perhaps shorter;
-    * `scales` [N, G] in f32, f16 or bf16;
-    * `offsets` [N, G], optional: integer zero points in `i16`, or float zeros in a float type;
+    * `scales` [N, G] in f32, f16, bf16, f8E4M3FN or f8E8M0FNU, or, on two levels, in `ui8` or `si8`;
+    * `offsets` [N, G], optional: integer zero points in `i16`, or float zeros or minima (as the spec says) in the types that
+      scales have;
+    * `super_scales` and `super_offsets` [N, S], optional, in a float type: factors that scales and minima are multiplied by,
+      each for `super` columns of a row, a multiple of `group`, or for the whole row;
+    * `codebook` [E] or [N, E] in f32, E = 2^bits: the values of the codes, for all rows or for each;
     * `permutation` [K], optional, in `i32`: column j multiplies activation `permutation[j]`. `data` has the columns in this
       order too; with `unsorted`, in the order of the activations, and packing sorts them.
 
@@ -38,8 +42,9 @@ def Mezzo_WeightOp : Mezzo_Op<"weight", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, ElementsAttr:$data,
     OptionalAttr<StrAttr>:$spec, OptionalAttr<I64Attr>:$group, OptionalAttr<Mezzo_LayoutAttr>:$layout,
     OptionalAttr<ElementsAttr>:$scales, OptionalAttr<ElementsAttr>:$offsets, OptionalAttr<ElementsAttr>:$permutation,
-    UnitAttr:$unsorted, OptionalAttr<Mezzo_LayoutAttr>:$packed, OptionalAttr<I64Attr>:$piece, UnitAttr:$sums,
-    OptionalAttr<I64Attr>:$place);
+    UnitAttr:$unsorted, OptionalAttr<ElementsAttr>:$super_scales, OptionalAttr<ElementsAttr>:$super_offsets,
+    OptionalAttr<I64Attr>:$super, OptionalAttr<ElementsAttr>:$codebook, OptionalAttr<Mezzo_LayoutAttr>:$packed,
+    OptionalAttr<I64Attr>:$piece, UnitAttr:$sums, OptionalAttr<I64Attr>:$place);
   let assemblyFormat = "$sym_name attr-dict";
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type,
     "::mlir::ElementsAttr":$data), [{
@@ -67,7 +72,8 @@ def Mezzo_LoadWeightOp : Mezzo_Op<"load_weight", [Pure, DeclareOpInterfaceMethod
   let summary = "a weight as tensors: the plain one, or codes, scales and offsets";
   let description = [{
     A plain weight gives one tensor of its type. A quantized one gives, in this order, the codes [N, K], the scales [N, G],
-    and then offsets [N, G] and permutation [K] where the weight has them. Once storage is resolved
+    and then offsets [N, G] and permutation [K] where the weight has them. Scales and offsets that are smaller than 16 bits,
+    or on two levels, come as the f32 numbers that they stand for. Once storage is resolved
     (`mezzo-lower-quantize`), codes of at most eight bits are loaded as `i8`, one code a byte.
 
     ```mlir

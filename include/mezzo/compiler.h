@@ -90,9 +90,10 @@ typedef struct mezzo_input_shape {
 /** How to compile. Begin with MEZZO_COMPILE_OPTIONS_INIT; zero is the default
     of every member. */
 typedef struct mezzo_compile_options {
-  uint64_t size;        /**< sizeof(mezzo_compile_options) */
-  const char *target;   /**< "native", "x86-64-v3", ... */
-  const char *compute;  /**< "float", "int" or "lut8"; NULL: what the model says */
+  uint64_t size;      /**< sizeof(mezzo_compile_options) */
+  const char *target; /**< "native", "x86-64-v3", ... */
+  const char
+      *compute; /**< "float", "int" or "lut8"; NULL: what the model says */
   const char *strategy; /**< of all products: "dequant", "native_dot"; NULL:
                              the compiler's choice */
   const char *tile;     /**< of all products: "rows=4,groups=2,..." */
@@ -158,10 +159,35 @@ typedef struct mezzo_matrix_parts {
                                    tensor or per row; or NULL */
   int64_t codebook_size;
   int64_t nans; /**< inputs that were NaN and became the code of zero */
+  /** Where the spec has two levels, what scales and minima are the products of,
+      rounded to a float: [rows, groups] numbers of the type before the '^', and
+      [rows, *_supers] of the type behind it; or NULL. */
+  const float *inner_scales, *outer_scales;
+  const float *inner_minima, *outer_minima;
+  int64_t scale_supers, minimum_supers; /**< super-blocks of a row */
 } mezzo_matrix_parts;
 
 #define MEZZO_MATRIX_PARTS_INIT                                                \
-  {sizeof(mezzo_matrix_parts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+  {sizeof(mezzo_matrix_parts),                                                 \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
+   0}
 
 /** How to quantize; zero is the default of every member. */
 typedef struct mezzo_quantize_options {
@@ -169,9 +195,14 @@ typedef struct mezzo_quantize_options {
   const char *rounding;  /**< "nearest-even", "half-up", "stochastic", ... */
   const char *precision; /**< of x / s: "f32", "f16", "bf16" */
   uint64_t seed;         /**< of stochastic rounding */
+  /** The values of the codes of a code book, all 2^bits; NULL: they are fitted
+      to the weights. */
+  const float *codebook;
+  int64_t codebook_size;
 } mezzo_quantize_options;
 
-#define MEZZO_QUANTIZE_OPTIONS_INIT {sizeof(mezzo_quantize_options), 0, 0, 0}
+#define MEZZO_QUANTIZE_OPTIONS_INIT                                            \
+  {sizeof(mezzo_quantize_options), 0, 0, 0, 0, 0}
 
 /** The canonical form of a spec such as "uint4/g32:f16+zp". The grammar is
     FORMAT[/GROUP][:SCALE[^SUPER]][+OFFSET]. */

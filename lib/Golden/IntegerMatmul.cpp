@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 namespace mezzo::golden {
 
@@ -30,11 +31,25 @@ Sums sums(const int32_t *w, const int32_t *a, int64_t length) {
   return s;
 }
 
+/// The numbers that codes stand for, up to one power of two.
+Format::WholeNumbers wholeNumbers(const QuantizedMatrix &w) {
+  if (w.spec.format.isInteger()) { // as they are: zero points count in them
+    Format::WholeNumbers integers{{}, 0};
+    for (uint32_t raw = 0; raw < w.spec.format.numCodes(); ++raw)
+      integers.numbers.push_back(w.spec.format.integerValue(raw));
+    return integers;
+  }
+  std::optional<Format::WholeNumbers> whole = w.format().wholeNumbers();
+  assert(whole && "the codes stand for no whole numbers");
+  return *whole;
+}
+
 /// C(q) - z of row n, z an integer zero point (a float one stays outside).
-std::vector<int32_t> differences(const QuantizedMatrix &w, int64_t n) {
+std::vector<int32_t> differences(const QuantizedMatrix &w,
+                                 llvm::ArrayRef<int32_t> numbers, int64_t n) {
   std::vector<int32_t> out(w.cols);
   for (int64_t k = 0; k < w.cols; ++k) {
-    out[k] = w.integerCode(n, k);
+    out[k] = numbers[w.code(n, k)];
     if (!w.zeros.empty())
       out[k] -= w.zeros[w.groupIndex(n, w.groupOf(k))];
   }
@@ -57,15 +72,15 @@ std::vector<int32_t> differences(const QuantizedActivations &a,
 void matmulInt(const QuantizedActivations &a, const QuantizedMatrix &w,
                llvm::ArrayRef<float> bias, llvm::MutableArrayRef<float> y) {
   const int64_t m = a.rows, n = w.rows, k = w.cols;
-  assert(w.spec.format.isInteger() && "mode int needs an integer format");
   assert(a.cols == k && int64_t(y.size()) == m * n);
   assert(bias.empty() || int64_t(bias.size()) == n);
   assert((w.permutation.empty() || a.blocks() <= 1) &&
          "blocks of activations are quantized after the gather");
 
+  const Format::WholeNumbers whole = wholeNumbers(w);
   const std::vector<int32_t> da = differences(a, w.permutation);
   for (int64_t column = 0; column < n; ++column) {
-    const std::vector<int32_t> dw = differences(w, column);
+    const std::vector<int32_t> dw = differences(w, whole.numbers, column);
     for (int64_t row = 0; row < m; ++row) {
       float result = 0;
       // The groups of a sum are the common refinement of both groupings: a
@@ -78,7 +93,9 @@ void matmulInt(const QuantizedActivations &a, const QuantizedMatrix &w,
 
         Sums piece =
             sums(dw.data() + begin, da.data() + row * k + begin, end - begin);
-        result = __builtin_fmaf(s * sa, float(piece.dot), result);
+        // The power of two that the numbers are counted in is exact.
+        const float dot = std::ldexp(float(piece.dot), whole.exponent);
+        result = __builtin_fmaf(s * sa, dot, result);
         if (!w.minima.empty())
           result = __builtin_fmaf(w.minima[at] * sa, float(piece.activations),
                                   result);
@@ -117,9 +134,10 @@ llvm::Error matmulIntegerOnly(const QuantizedActivations &a,
         "integer-only cannot add a float zero point or minimum: use an integer "
         "zero point (+zp), or compute mode int");
 
+  const Format::WholeNumbers whole = wholeNumbers(w);
   const std::vector<int32_t> da = differences(a, w.permutation);
   for (int64_t column = 0; column < n; ++column) {
-    const std::vector<int32_t> dw = differences(w, column);
+    const std::vector<int32_t> dw = differences(w, whole.numbers, column);
     const Dyadic &factor = factors[factors.size() == 1 ? 0 : column];
     for (int64_t row = 0; row < m; ++row) {
       int64_t z = sums(dw.data(), da.data() + row * k, k).dot;

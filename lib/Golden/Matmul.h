@@ -46,7 +46,8 @@ void matmulFloat(llvm::ArrayRef<float> a, int64_t m, llvm::ArrayRef<float> w,
                  int64_t n, int64_t k, llvm::ArrayRef<float> bias,
                  llvm::MutableArrayRef<float> y);
 
-/// Mode `int`, for integer formats. Dots are exact (64 bits). With a
+/// Mode `int`, for formats whose values are whole numbers times one power of
+/// two (Format::wholeNumbers). Dots are exact (64 bits). With a
 /// permutation, activations in blocks must have been quantized after
 /// gatherColumns, and `w` carry no permutation any more (asserted): blocks of
 /// another order would belong to no group.

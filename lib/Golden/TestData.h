@@ -36,6 +36,7 @@ inline QuantizedMatrix weight(const std::string &spec, int64_t n, int64_t k,
       llvm::cantFail(quantize(w, n, k, llvm::cantFail(QuantSpec::parse(spec))));
   for (size_t i = 0; i < q.scales.size(); i += 3)
     q.scales[i] = -q.scales[i];
+  q.scaleLevels = {}; // whose factors these are no more
   llvm::cantFail(q.validate());
   return q;
 }

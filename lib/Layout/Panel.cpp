@@ -54,22 +54,50 @@ Expected<StepAddresses> StepAddresses::get(const Layout &layout, int64_t rows,
   return steps;
 }
 
-PanelRecord mezzo::panelRecord(const PanelFields &panel, int64_t group,
-                               int64_t scaleBytes, int64_t offsetBytes,
-                               bool hasSums) {
+PanelRecord mezzo::panelRecord(const PanelFields &panel,
+                               const RecordParts &parts) {
+  // Panels have multiples of eight rows, so bits for each row are bytes.
+  auto perRow = [&](int64_t bits) { return panel.rowsPerPanel * bits / 8; };
   PanelRecord record;
-  record.steps = divideCeil(group, int64_t(PanelFields::ColumnsPerStep));
+  record.steps = divideCeil(parts.group, int64_t(PanelFields::ColumnsPerStep));
   record.scales = record.steps * panel.stepBytes();
-  record.offsets = record.scales + panel.rowsPerPanel * scaleBytes;
-  record.sums = record.offsets + panel.rowsPerPanel * offsetBytes;
-  record.bytes = alignTo(
-      record.sums + (hasSums ? panel.rowsPerPanel * sizeof(int32_t) : 0),
-      PanelRecord::Alignment);
-  if (offsetBytes == 0)
+  record.offsets = record.scales + perRow(parts.scaleBits);
+  record.sums = record.offsets + perRow(parts.offsetBits);
+  record.bytes = alignTo(record.sums + perRow(parts.hasSums ? 32 : 0),
+                         PanelRecord::Alignment);
+  if (parts.offsetBits == 0)
     record.offsets = record.bytes;
-  if (!hasSums)
+  if (!parts.hasSums)
     record.sums = record.bytes;
+  record.superGroups = parts.superGroups;
+  record.superOffsets = perRow(parts.superScaleBits);
+  record.headBytes =
+      alignTo(record.superOffsets + perRow(parts.superOffsetBits),
+              PanelRecord::Alignment);
+  record.tableBytes = alignTo(parts.tableBytes, PanelRecord::Alignment);
   return record;
+}
+
+int64_t PanelRecord::panelBytes(int64_t groups) const {
+  int64_t heads = superGroups ? divideCeil(groups, superGroups) : 1;
+  return tableBytes + heads * headBytes + groups * bytes;
+}
+
+int64_t PanelRecord::recordAt(int64_t group) const {
+  int64_t heads = superGroups ? group / superGroups + 1 : 1;
+  return tableBytes + heads * headBytes + group * bytes;
+}
+
+int64_t PanelRecord::headAt(int64_t super) const {
+  return tableBytes + super * (headBytes + superGroups * bytes);
+}
+
+SmallVector<unsigned, 3> mezzo::planesOf(unsigned bits) {
+  SmallVector<unsigned, 3> widths;
+  for (unsigned width = 8; width >= 1; width /= 2)
+    if (bits & width)
+      widths.push_back(width);
+  return widths;
 }
 
 Expected<PanelFields> mezzo::panelFields(const Layout &layout, unsigned bits) {

@@ -61,11 +61,31 @@ struct PanelFields {
   bool holdsIndices() const { return !planes.empty(); }
 };
 
-/// Where one group of one panel lies in a packed weight. A weight is a sequence
-/// of records, [panel][group]; a record is the group's codes (`steps` steps of
-/// the panel), then the scales of the panel's rows, then their offsets and the
-/// sums of their codes, if any. So a kernel that walks a panel reads one stream
-/// of memory.
+/// What a weight holds beside its codes, in bits for each of its rows.
+struct RecordParts {
+  int64_t group;                     ///< columns of a group
+  int64_t scaleBits, offsetBits = 0; ///< for each group
+  /// For each super-block of `superGroups` groups, 0: for the whole row.
+  int64_t superScaleBits = 0, superOffsetBits = 0, superGroups = 0;
+  int64_t tableBytes = 0; ///< for the panel: its code books
+  bool hasSums = false;   ///< sums of the codes, 32 bits for each group
+};
+
+/// Where one group of one panel lies in a packed weight, and what belongs to
+/// it. A weight is a sequence of panels, so that a kernel that walks a panel
+/// reads one stream of memory:
+///
+///     tables | head | record record record ... | head | record record ...
+///
+/// A record is a group's codes (`steps` steps of the panel), then the scales of
+/// the panel's rows, then their offsets and the sums of their codes, if any. A
+/// head has what a super-block of groups shares, where scales are quantized
+/// themselves. Most weights have records alone.
+///
+/// A row's numbers of less than a byte lie in planes, for each row group by
+/// itself: six bits are a plane of four bits, then one of two. A plane of w
+/// bits of R rows takes R*w/8 bytes; byte i has those of rows i, i + R*w/8, ...
+/// from its lowest bits on.
 struct PanelRecord {
   static constexpr int64_t Alignment = 32;
 
@@ -74,13 +94,24 @@ struct PanelRecord {
   int64_t offsets; ///< byte offset of the offsets; `bytes` where there are none
   int64_t sums;    ///< of the sums, int32; `bytes` where there are none
   int64_t bytes;   ///< of a whole record, a multiple of Alignment
+
+  int64_t superGroups;  ///< groups that share a head; 0: all of a panel
+  int64_t superOffsets; ///< byte offset, in a head, behind the super-scales
+  int64_t headBytes;    ///< of a whole head, a multiple of Alignment, or 0
+  int64_t tableBytes;   ///< at the start of a panel, a multiple of Alignment
+
+  /// Of a panel of `groups` groups.
+  int64_t panelBytes(int64_t groups) const;
+  /// Byte offsets in the panel.
+  int64_t recordAt(int64_t group) const;
+  int64_t headAt(int64_t super) const;
 };
 
-/// The record of a group of `group` columns whose scales and offsets take
-/// `scaleBytes` and `offsetBytes` each; offsetBytes = 0: there are none.
-PanelRecord panelRecord(const PanelFields &panel, int64_t group,
-                        int64_t scaleBytes, int64_t offsetBytes,
-                        bool hasSums = false);
+PanelRecord panelRecord(const PanelFields &panel, const RecordParts &parts);
+
+/// The widths of the planes of a number of `bits` bits, 1 to 8, in their order:
+/// 8, or the powers of two that it is the sum of, from the largest on.
+llvm::SmallVector<unsigned, 3> planesOf(unsigned bits);
 
 /// Derives the fields of a panel of codes: a layout with axes n, (g,) k, b for
 /// codes of `bits` bits is evaluated at every position of a step. Fails, naming

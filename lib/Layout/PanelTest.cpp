@@ -107,4 +107,46 @@ TEST(PanelFields, SaysWhyALayoutIsNoPanel) {
             "not a panel: a piece has conditions beyond 16 rows");
 }
 
+TEST(PanelRecord, PlacesHeadsAndTables) {
+  PanelFields panel = cantFail(panelFields(mezzo::panel(4), 4));
+  // Four bits, 32 rows: a step is 64 bytes. Six-bit scales take 24 bytes.
+  RecordParts parts{/*group=*/32,          /*scaleBits=*/6,
+                    /*offsetBits=*/6,
+                    /*superScaleBits=*/16, /*superOffsetBits=*/16,
+                    /*superGroups=*/4,     /*tableBytes=*/40};
+  PanelRecord record = panelRecord(panel, parts);
+  EXPECT_EQ(record.steps, 8);
+  EXPECT_EQ(record.scales, 512);
+  EXPECT_EQ(record.offsets, 512 + 24);
+  EXPECT_EQ(record.bytes, 576);
+  EXPECT_EQ(record.superOffsets, 64);
+  EXPECT_EQ(record.headBytes, 128);
+  EXPECT_EQ(record.tableBytes, 64);
+  // 64 of tables, a head, four records, a head, two records.
+  EXPECT_EQ(record.headAt(0), 64);
+  EXPECT_EQ(record.recordAt(0), 64 + 128);
+  EXPECT_EQ(record.recordAt(3), 64 + 128 + 3 * 576);
+  EXPECT_EQ(record.headAt(1), 64 + 128 + 4 * 576);
+  EXPECT_EQ(record.recordAt(4), record.headAt(1) + 128);
+  EXPECT_EQ(record.panelBytes(6), record.recordAt(5) + 576);
+  // One head for the whole row, and none.
+  parts.superGroups = 0;
+  EXPECT_EQ(panelRecord(panel, parts).recordAt(5), 64 + 128 + 5 * 576);
+  record = panelRecord(panel, {32, 32});
+  EXPECT_EQ(record.recordAt(2), 2 * 640);
+  EXPECT_EQ(record.panelBytes(3), 3 * 640);
+  EXPECT_EQ(record.offsets, record.bytes);
+}
+
+TEST(PanelRecord, SplitsBitsIntoPlanes) {
+  auto planes = [](unsigned bits) {
+    SmallVector<unsigned, 3> widths = planesOf(bits);
+    return std::vector<unsigned>(widths.begin(), widths.end());
+  };
+  EXPECT_EQ(planes(8), std::vector<unsigned>({8}));
+  EXPECT_EQ(planes(7), std::vector<unsigned>({4, 2, 1}));
+  EXPECT_EQ(planes(6), std::vector<unsigned>({4, 2}));
+  EXPECT_EQ(planes(1), std::vector<unsigned>({1}));
+}
+
 } // namespace

@@ -4,10 +4,12 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Twine.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <cassert>
+#include <climits>
 #include <cmath>
 
 using namespace mezzo;
@@ -293,7 +295,56 @@ Format::Affine Format::affine() const {
   llvm_unreachable("not an integer format");
 }
 
+std::optional<Format::WholeNumbers> Format::wholeNumbers() const {
+  if (!hasValues())
+    return std::nullopt;
+  // The lowest bit that is set in any value is the unit.
+  int exponent = INT_MAX;
+  for (uint32_t raw = 0; raw < numCodes(); ++raw) {
+    float value = decode(raw);
+    if (!std::isfinite(value))
+      return std::nullopt;
+    if (value == 0)
+      continue;
+    int power;
+    auto mantissa = static_cast<uint32_t>(
+        std::ldexp(std::frexp(std::fabs(value), &power), 24));
+    exponent = std::min(exponent, power - 24 + llvm::countr_zero(mantissa));
+  }
+  WholeNumbers whole{{}, exponent == INT_MAX ? 0 : exponent};
+  for (uint32_t raw = 0; raw < numCodes(); ++raw) {
+    double number = std::ldexp(double(decode(raw)), -whole.exponent);
+    if (number < INT8_MIN || number > UINT8_MAX)
+      return std::nullopt;
+    whole.numbers.push_back(static_cast<int32_t>(number));
+  }
+  auto [low, high] =
+      std::minmax_element(whole.numbers.begin(), whole.numbers.end());
+  if (*high > INT8_MAX && *high - *low > INT8_MAX)
+    return std::nullopt;
+  return whole;
+}
+
+/// Of a format that is a table of whole numbers.
+static Format::Stored storedTable(const Format::WholeNumbers &whole) {
+  auto [least, most] =
+      std::minmax_element(whole.numbers.begin(), whole.numbers.end());
+  bool isSigned = *most - *least > INT8_MAX;
+  int32_t offset = isSigned ? 0 : *least;
+  Format::Stored stored{/*scale=*/1,    offset,
+                        /*flip=*/0,     *least - offset,
+                        *most - offset, whole.exponent};
+  for (int32_t number : whole.numbers)
+    stored.table.push_back(static_cast<uint8_t>(number - offset));
+  return stored;
+}
+
 Format::Stored Format::stored() const {
+  if (!isInteger()) {
+    std::optional<WholeNumbers> whole = wholeNumbers();
+    assert(whole && "values that are no whole numbers");
+    return storedTable(*whole);
+  }
   Affine map = affine();
   Stored stored{map.scale, map.offset, map.flip, 0, (1 << bits_) - 1};
   if (bits_ == 8) { // u - 128 is u with its top bit flipped, read as signed

@@ -94,17 +94,30 @@ public:
   };
   Affine affine() const;
 
-  /// How packed weights hold the codes of an integer format, one byte each once
-  /// they are unpacked: value = scale * c + offset, c in [low, high]. The byte
-  /// c is `raw ^ flip`, unsigned up to seven bits and signed for eight, so that
-  /// every c is a signed byte and also, but for eight bits, an unsigned one:
-  /// instructions that multiply bytes want the one or the other. [low, high] is
-  /// what the bits can hold, not the declared range: nobody has looked at the
-  /// codes of a model.
+  /// The values of all codes as whole numbers times one power of two, where
+  /// they are that and fit into a byte: value = 2^exponent * numbers[raw]. The
+  /// six bits of e2m3 are {0, 1, 2, ... 60} / 8 with a sign; e4m3fn is too wide
+  /// for a byte, and has a NaN. A code book needs its table.
+  struct WholeNumbers {
+    std::vector<int32_t> numbers;
+    int exponent;
+  };
+  std::optional<WholeNumbers> wholeNumbers() const;
+
+  /// Codes as bytes that integer instructions multiply, once they are unpacked:
+  /// value = 2^exponent * (scale * c + offset), c in [low, high]. The byte c is
+  /// `raw ^ flip`, which is how packed weights hold integer formats, or where
+  /// there is a table, table[raw]. It is unsigned where [low, high] fits seven
+  /// bits and signed else, so that every c is a signed byte and also, but for
+  /// eight bits, an unsigned one: instructions that multiply bytes want the one
+  /// or the other. [low, high] is what the bits can hold, not the declared
+  /// range: nobody has looked at the codes of a model.
   struct Stored {
     int32_t scale, offset;
     uint32_t flip;
     int32_t low, high;
+    int exponent = 0;
+    std::vector<uint8_t> table = {};
     bool isSigned() const { return low < 0; }
     /// The number in the middle: |c - centre()| is as small as can be.
     int32_t centre() const { return isSigned() ? 0 : (low + high + 1) / 2; }
@@ -113,6 +126,7 @@ public:
     /// down to a power of two. 0 where it does not hold one.
     int64_t exactPairs(int32_t amax) const;
   };
+  /// Integer formats, and others that have wholeNumbers(); asserted.
   Stored stored() const;
 
   /// w_b of C(raw) = sum_b w_b * raw_b + c, b = 0 first. Integer formats only.

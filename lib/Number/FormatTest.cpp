@@ -240,4 +240,48 @@ TEST(Format, ZeroCodes) {
   EXPECT_EQ(Format::codebook(4).zeroCode(), std::nullopt);
 }
 
+TEST(Format, WholeNumbers) {
+  auto whole = parsed("e2m1").wholeNumbers();
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->exponent, -1);
+  EXPECT_EQ(whole->numbers[0b0111], 12);
+  EXPECT_EQ(whole->numbers[0b1001], -1);
+  EXPECT_EQ(parsed("e2m3").wholeNumbers()->exponent, -3);
+  EXPECT_FALSE(parsed("e3m2").wholeNumbers());   // 448 sixteenths
+  EXPECT_FALSE(parsed("e4m3fn").wholeNumbers()); // NaN
+  EXPECT_FALSE(parsed("nf4").wholeNumbers());
+  EXPECT_FALSE(Format::codebook(4).wholeNumbers()); // no table yet
+  auto table = [](llvm::ArrayRef<float> values) {
+    return Format::codebook(values).wholeNumbers();
+  };
+  EXPECT_EQ(table({0, 24, -40, 8})->exponent, 3);
+  EXPECT_EQ(table({0, 0})->exponent, 0);
+  EXPECT_EQ(table({0x1p-149f, 0})->exponent, -149);
+  EXPECT_TRUE(table({-128, 127}));
+  EXPECT_TRUE(table({128, 255}));
+  EXPECT_FALSE(table({-1, 129}));
+  EXPECT_FALSE(table({1, 0.001f}));
+}
+
+/// value = 2^exponent * (scale * c + offset) for every code of every format
+/// that integer instructions multiply.
+TEST(Format, StoredBytesAreTheValues) {
+  for (const char *name : {"int1", "int4", "uint7", "int8", "uint8", "odd3",
+                           "odd8", "ternary", "e2m1", "e2m3"}) {
+    Format format = parsed(name);
+    Format::Stored stored = format.stored();
+    for (uint32_t raw = 0; raw < format.numCodes(); ++raw) {
+      uint8_t byte =
+          stored.table.empty() ? raw ^ stored.flip : stored.table[raw];
+      int32_t c = stored.isSigned() ? int8_t(byte) : byte;
+      EXPECT_GE(c, stored.low) << name;
+      EXPECT_LE(c, stored.high) << name;
+      EXPECT_EQ(
+          std::ldexp(float(stored.scale * c + stored.offset), stored.exponent),
+          format.decode(raw))
+          << name << " " << raw;
+    }
+  }
+}
+
 } // namespace

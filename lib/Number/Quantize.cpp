@@ -2,6 +2,7 @@
 
 #include "lib/Number/Quantize.h"
 #include "lib/Number/FitCodebook.h"
+#include "lib/Number/Half.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -49,6 +50,10 @@ public:
             const QuantizeOptions &options, QuantizedMatrix &out)
       : w(w), spec(spec), options(options), out(out), format(spec.format),
         random(options.seed) {
+    if (!options.codebook.empty()) {
+      out.codebook = options.codebook;
+      format = Format::codebook(options.codebook);
+    }
     // The range a code book is fitted in, until it is.
     codeMin = format.hasValues() ? format.lowestValue() : -1;
     codeMax = format.hasValues() ? format.highestValue() : 1;
@@ -75,7 +80,7 @@ private:
   void settleZeroGroups();
   void chooseCodes();
   std::vector<float> store(const ScaleSpec &spec, llvm::ArrayRef<double> ideals,
-                           bool isScale);
+                           bool isScale, QuantizedMatrix::Levels &levels);
 
   /// Which super-block group (n, g) lies in.
   int64_t superIndex(const Group &super, int64_t n, int64_t g) const;
@@ -175,8 +180,8 @@ int64_t Quantizer::superIndex(const Group &super, int64_t n, int64_t g) const {
 /// scale is divided by: one that would round to 0 becomes the smallest value,
 /// and where a group of zeros asks for none, it is 1.
 std::vector<float> Quantizer::store(const ScaleSpec &spec,
-                                    llvm::ArrayRef<double> ideals,
-                                    bool isScale) {
+                                    llvm::ArrayRef<double> ideals, bool isScale,
+                                    QuantizedMatrix::Levels &levels) {
   auto round = [](const ScaleType &type, double value, bool nonzero) {
     float rounded = type.round(value);
     if (rounded == 0 && nonzero)
@@ -209,6 +214,11 @@ std::vector<float> Quantizer::store(const ScaleSpec &spec,
       if (std::fabs(ideal) > std::fabs(extremeOf(n, g)))
         extremeOf(n, g) = ideal;
     }
+  bool isBlock = super.kind == Group::Kind::Block;
+  levels.length = isBlock ? super.length / out.groupLength : out.groups();
+  int64_t supers = llvm::divideCeil(out.groups(), levels.length);
+  levels.outer.resize(out.rows * supers);
+  levels.inner.resize(ideals.size());
   for (int64_t n = 0; n < out.rows; ++n)
     for (int64_t g = 0; g < out.groups(); ++g) {
       int64_t at = out.groupIndex(n, g);
@@ -219,9 +229,12 @@ std::vector<float> Quantizer::store(const ScaleSpec &spec,
       if (extreme != 0)
         outer = round(spec.super->type, extreme / spec.type.maxFinite(),
                       /*nonzero=*/true);
-      stored[at] = outer * roundInner(ideals[at] / outer);
-      if (stored[at] == 0 && isScale) // underflow of the product: sc = 1
-        stored[at] = outer;
+      float inner = roundInner(ideals[at] / outer);
+      if (outer * inner == 0 && isScale) // underflow of the product: sc = 1
+        inner = 1;
+      levels.outer[n * supers + g / levels.length] = outer;
+      levels.inner[at] = inner;
+      stored[at] = outer * inner;
     }
   return stored;
 }
@@ -231,7 +244,7 @@ void Quantizer::chooseScales() {
   ideals.reserve(ranges.size());
   for (const Range &range : ranges)
     ideals.push_back(idealScale(range));
-  out.scales = store(spec.scale, ideals, /*isScale=*/true);
+  out.scales = store(spec.scale, ideals, /*isScale=*/true, out.scaleLevels);
 }
 
 void Quantizer::chooseOffsets() {
@@ -272,7 +285,8 @@ void Quantizer::chooseOffsets() {
       bool none = ranges[i].isZero() && hasZero;
       minima.push_back(none ? 0 : min - out.scales[i] * codeMin);
     }
-    out.minima = store(spec.offset.minimum, minima, /*isScale=*/false);
+    out.minima = store(spec.offset.minimum, minima, /*isScale=*/false,
+                       out.minimumLevels);
     return;
   }
   }
@@ -295,9 +309,16 @@ void Quantizer::settleZeroGroups() {
         value += out.minima[at];
       if (value == 0)
         continue;
-      out.scales[at] = spec.scale.type.round(0);
+      float nothing = spec.scale.type.round(0);
+      out.scales[at] = nothing;
+      if (!out.scaleLevels.empty()) {
+        out.scaleLevels.inner[at] = nothing;
+        out.scales[at] = out.scaleLevels.product(n, g, out.groups());
+      }
       if (!out.minima.empty())
         out.minima[at] = 0;
+      if (!out.minimumLevels.empty())
+        out.minimumLevels.inner[at] = 0;
     }
 }
 
@@ -354,6 +375,9 @@ void Quantizer::fitTable() {
   if (positions.empty())
     positions.push_back(0);
   out.codebook = fitCodebook(std::move(positions), format.bits());
+  if (format.bits() <= 4)
+    for (float &entry : out.codebook)
+      entry = roundToBF16(entry);
   format = Format::codebook(out.codebook);
 }
 
@@ -390,6 +414,19 @@ mezzo::quantize(llvm::ArrayRef<float> w, int64_t n, int64_t k,
       precision != ScaleType::Kind::BF16)
     return llvm::createStringError("a division in " + options.precision.str() +
                                    "; the precision is f32, f16 or bf16");
+  if (!options.codebook.empty()) {
+    if (spec.format.hasValues() ||
+        options.codebook.size() != spec.format.numCodes())
+      return llvm::createStringError(
+          llvm::formatv("a code book of {0} entries for codes of {1}; write "
+                        "codebook<n> and give 2^n entries",
+                        options.codebook.size(), spec.format.str())
+              .str());
+    for (float entry : options.codebook)
+      if (!std::isfinite(entry))
+        return llvm::createStringError(
+            "a code book with an entry that is not finite; leave it out");
+  }
   QuantizedMatrix out;
   out.spec = spec;
   out.rows = n;
@@ -408,6 +445,10 @@ mezzo::quantize(llvm::ArrayRef<float> w, int64_t n, int64_t k,
 
 std::vector<float> mezzo::dequantize(const QuantizedMatrix &matrix) {
   std::vector<float> w(matrix.codes.size());
+  // NVFP4: element by scale, which is exact, then by the tensor's scale.
+  bool leftToRight = !matrix.scaleLevels.empty() &&
+                     matrix.spec.scale.type.kind == ScaleType::Kind::E4M3 &&
+                     matrix.spec.offset.kind == OffsetSpec::Kind::None;
   for (int64_t n = 0; n < matrix.rows; ++n)
     for (int64_t k = 0; k < matrix.cols; ++k) {
       int64_t column = matrix.permutation.empty() ? k : matrix.permutation[k];
@@ -416,6 +457,15 @@ std::vector<float> mezzo::dequantize(const QuantizedMatrix &matrix) {
         int64_t at = matrix.groupIndex(n, matrix.groupOf(k));
         element = std::fma(matrix.scales[at], matrix.codeValue(n, k),
                            matrix.minima[at]);
+        continue;
+      }
+      if (leftToRight) {
+        double c = matrix.codeValue(n, k);
+        int64_t g = matrix.groupOf(k), groups = matrix.groups();
+        const QuantizedMatrix::Levels &levels = matrix.scaleLevels;
+        element = float(c * levels.inner[n * groups + g]) *
+                  levels.outer[n * llvm::divideCeil(groups, levels.length) +
+                               g / levels.length];
         continue;
       }
       // The product is exact in double, so this rounds once.

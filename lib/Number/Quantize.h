@@ -20,6 +20,9 @@ struct QuantizeOptions {
   uint64_t seed = 0;
   /// The type x/s is divided in: f32, f16 or bf16 (ONNX's `precision`).
   ScaleType precision = {};
+  /// The 2^bits entries of a code book whose format does not say them; empty:
+  /// they are fitted to the weights.
+  std::vector<float> codebook;
 };
 
 /// Quantizes W[n, k], row-major.
@@ -45,17 +48,21 @@ struct QuantizeOptions {
 /// exact zero. Where the format has no zero, as odd<n>, the scale is 0 instead,
 /// or the type's smallest value. NaN is left out of the scale and becomes the
 /// code nearest to zero (and is counted). A code book without a table is
-/// fitted: one-dimensional k-means over w/s.
+/// fitted: one-dimensional k-means over w/s, and its entries, up to four bits,
+/// are rounded to bf16: 2^-9 of a value is far below a step, and kernels look
+/// up half as many bytes.
 ///
 /// `row` is taken for one group per row, like `ch`.
 /// Errors: sizes that do not match, an infinite weight (named), a format of
-/// more than eight bits.
+/// more than eight bits, a code book that is not the format's.
 llvm::Expected<QuantizedMatrix> quantize(llvm::ArrayRef<float> w, int64_t n,
                                          int64_t k, const QuantSpec &spec,
                                          const QuantizeOptions &options = {});
 
 /// W[n, k] as f32 in the order of the *original* columns (a permutation is
-/// undone): fl(s * (C - z)), or fma(s, C, m) with one rounding.
+/// undone): fl(s * (C - z)), or fma(s, C, m) with one rounding. Scales of e4m3
+/// on two levels multiply from left to right, fl(fl(C * sc) * D), as NVFP4
+/// says.
 std::vector<float> dequantize(const QuantizedMatrix &matrix);
 
 /// Activations [m, k] quantized dynamically per row: `int8/row`.

@@ -2,6 +2,7 @@
 
 #include "lib/Number/Quantize.h"
 #include "lib/Number/FitCodebook.h"
+#include "lib/Number/Half.h"
 
 #include "gtest/gtest.h"
 
@@ -400,6 +401,54 @@ TEST(QuantizedMatrix, DequantizeRoundsOnce) {
   matrix.minima = {0x1.000002p0f};
   EXPECT_EQ(dequantize(matrix)[0],
             std::fma(0x1.fffffep-9f, 255.0f, 0x1.000002p0f));
+}
+
+TEST(QuantizedMatrix, TwoLevelsKeepTheirFactors) {
+  std::vector<float> w = normal(6 * 96, 3);
+  QuantizedMatrix q =
+      quantized(w, 6, 96, "uint4/g16:u6^g64:f16+min:u6^g64:f16");
+  EXPECT_EQ(q.scaleLevels.length, 4);
+  EXPECT_EQ(q.scaleLevels.inner.size(), 36u);
+  EXPECT_EQ(q.scaleLevels.outer.size(), 12u); // the last super-block is short
+  for (int64_t n = 0; n < 6; ++n)
+    for (int64_t g = 0; g < 6; ++g) {
+      EXPECT_EQ(q.scaleLevels.product(n, g, 6), q.scales[n * 6 + g]);
+      EXPECT_EQ(q.minimumLevels.product(n, g, 6), q.minima[n * 6 + g]);
+    }
+  q.scaleLevels.inner[5] += 1;
+  EXPECT_NE(llvm::toString(q.validate()).find("factors on two levels make"),
+            std::string::npos);
+  EXPECT_TRUE(quantized(w, 6, 96, "int4/g16").scaleLevels.empty());
+}
+
+TEST(QuantizedMatrix, NvFp4MultipliesFromLeftToRight) {
+  QuantizedMatrix q =
+      quantized(normal(4 * 64, 5), 4, 64, "e2m1/g16:e4m3^t:f32");
+  std::vector<float> values = dequantize(q);
+  for (int64_t n = 0; n < 4; ++n)
+    for (int64_t k = 0; k < 64; ++k)
+      EXPECT_EQ(values[n * 64 + k], q.codeValue(n, k) *
+                                        q.scaleLevels.inner[n * 4 + k / 16] *
+                                        q.scaleLevels.outer[n]);
+}
+
+TEST(QuantizedMatrix, GivenTables) {
+  QuantizeOptions options;
+  options.codebook = {-1, -0.25f, 0.25f, 1};
+  QuantizedMatrix q =
+      quantized(normal(4 * 32, 5), 4, 32, "codebook2/g8", options);
+  EXPECT_EQ(q.codebook, options.codebook);
+  EXPECT_TRUE(q.format().hasValues());
+  // A fitted table of few entries has entries that are their upper halves.
+  for (float entry :
+       quantized(normal(4 * 32, 5), 4, 32, "codebook3/g8").codebook)
+    EXPECT_EQ(entry, roundToBF16(entry));
+  options.codebook.push_back(2);
+  llvm::Expected<QuantizedMatrix> refused =
+      quantize(normal(8, 1), 1, 8, spec("codebook2/g8"), options);
+  EXPECT_EQ(llvm::toString(refused.takeError()),
+            "a code book of 5 entries for codes of codebook2; write "
+            "codebook<n> and give 2^n entries");
 }
 
 TEST(Activations, Int8PerRow) {

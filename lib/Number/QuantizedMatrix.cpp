@@ -6,11 +6,23 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace mezzo;
 
+float QuantizedMatrix::Levels::product(int64_t n, int64_t g,
+                                       int64_t groups) const {
+  int64_t supers = llvm::divideCeil(groups, length);
+  return outer[n * supers + g / length] * inner[n * groups + g];
+}
+
 int64_t QuantizedMatrix::lengthOf(int64_t g) const {
   return std::min(groupLength, cols - g * groupLength);
+}
+
+Format QuantizedMatrix::format() const {
+  return codebook.size() == spec.format.numCodes() ? Format::codebook(codebook)
+                                                   : spec.format;
 }
 
 float QuantizedMatrix::codeValue(int64_t n, int64_t k) const {
@@ -88,6 +100,35 @@ llvm::Error QuantizedMatrix::validate() const {
   if (!zeros.empty() && !spec.format.isInteger())
     return invalid("integer zero points with codes of {0}; use float zeros",
                    spec.format.str());
+
+  auto factored = [&](const Levels &levels, const std::vector<float> &products,
+                      const char *what) -> llvm::Error {
+    if (levels.empty())
+      return llvm::Error::success();
+    if (levels.length < 1 ||
+        levels.outer.size() !=
+            uint64_t(rows) * llvm::divideCeil(groups(), levels.length) ||
+        levels.inner.size() != products.size())
+      return invalid("{0} on two levels of {1} and {2} numbers, {3} groups to "
+                     "a super-block, for a matrix of {4} x {5} in groups of "
+                     "{6}; give one per group, and one per super-block",
+                     what, levels.inner.size(), levels.outer.size(),
+                     levels.length, rows, cols, groupLength);
+    for (int64_t n = 0; n < rows; ++n)
+      for (int64_t g = 0; g < groups(); ++g) {
+        float product = levels.product(n, g, groups());
+        float stated = products[groupIndex(n, g)];
+        if (product != stated && !(std::isnan(product) && std::isnan(stated)))
+          return invalid("{0} at [{1}, {2}] are {3}, but the factors on two "
+                         "levels make {4}; leave out the one or the other",
+                         what, n, g, stated, product);
+      }
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = factored(scaleLevels, scales, "scales"))
+    return error;
+  if (llvm::Error error = factored(minimumLevels, minima, "minima"))
+    return error;
 
   uint64_t entries = spec.format.numCodes();
   if (!codebook.empty() && !spec.format.isCodebook())

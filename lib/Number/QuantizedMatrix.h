@@ -31,6 +31,17 @@ struct QuantizedMatrix {
   std::vector<int32_t> zeros; ///< [N, G] integer zero points, or empty
   std::vector<float> floatZeros; ///< [N, G] or empty
   std::vector<float> minima;     ///< [N, G] or empty; fl(E*mn) on two levels
+  /// Where the spec has two levels, the factors of `scales` and of `minima`, if
+  /// they are known: inner * outer, rounded once. Without them a product stores
+  /// what they make.
+  struct Levels {
+    std::vector<float> inner; ///< [N, G]: sc, of the type before the '^'
+    std::vector<float> outer; ///< [N, S]: D, of the type behind it
+    int64_t length = 0;       ///< groups that share one D; G where a row does
+    bool empty() const { return inner.empty(); }
+    float product(int64_t n, int64_t g, int64_t groups) const;
+  };
+  Levels scaleLevels, minimumLevels;
   /// Column j of W multiplies a[permutation[j]]; K entries, or empty.
   std::vector<int32_t> permutation;
   /// Of a code book: 2^bits entries for the tensor, or N times as many, one
@@ -48,6 +59,10 @@ struct QuantizedMatrix {
   int64_t lengthOf(int64_t g) const;
   /// The position of row n, group g in `scales` and its sisters.
   int64_t groupIndex(int64_t n, int64_t g) const { return n * groups() + g; }
+
+  /// The spec's format, with the table of the code book in it, if all rows have
+  /// one table.
+  Format format() const;
 
   uint8_t code(int64_t n, int64_t k) const { return codes[n * cols + k]; }
   /// C(q) as an integer; integer formats only.

@@ -216,8 +216,8 @@ void BlockedWriter::finish(ArrayRef<Value> rows, Value rowGroup, int64_t width,
     }
     column = kernel.strategy.finish(
         builder, facts, kernel.operands, rows, group,
-        {{record(group)}, builder.add(rowGroup, i * facts.span)}, columnSums,
-        column);
+        kernel.place({panel}, group, builder.add(rowGroup, i * facts.span)),
+        columnSums, column);
     for (unsigned row = 0; row < rows.size(); ++row)
       y[row * width + i] = column[row];
   }
@@ -255,13 +255,13 @@ void BlockedWriter::prefetchShare(Value firstRow, Value rowGroup, int64_t width,
 /// `steps` steps of a group, decoded to byte offset `target`.
 void BlockedWriter::decode(Value group, Value firstStep, int64_t steps,
                            Value target) {
-  Values contexts;
+  SmallVector<Values> contexts;
   SmallVector<unsigned> all(rowGroups);
   std::iota(all.begin(), all.end(), 0);
   for (unsigned rowGroup : all)
     contexts.push_back(kernel.strategy.decodeContext(
         builder, facts, kernel.operands.weight,
-        {{record(group)}, builder.index(rowGroup)}));
+        kernel.place({panel}, group, builder.index(rowGroup))));
   Value source = builder.add(record(group),
                              builder.mul(firstStep, facts.panel.stepBytes()));
   builder.loop(builder.index(0), builder.index(steps), 1, [&](Value step) {

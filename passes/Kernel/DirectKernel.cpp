@@ -48,7 +48,7 @@ private:
   Values addGroup(Value group, int64_t columns, Values y);
   Values addTile(const Tile &tile, Value group, int64_t columns, Values y);
   Values codes(const Tile &tile, ArrayRef<Panels> records,
-               ArrayRef<Value> contexts, Value step, unsigned position);
+               ArrayRef<Values> contexts, Value step, unsigned position);
   void prefetch(Value base, int64_t begin, int64_t end);
   void store(unsigned set, unsigned rowGroup, Value y);
 
@@ -116,7 +116,7 @@ SmallVector<DirectWriter::Tile> DirectWriter::tiles() const {
 /// `contexts` are what decoding needs. The tile with the first row group asks
 /// for what comes later.
 Values DirectWriter::codes(const Tile &tile, ArrayRef<Panels> records,
-                           ArrayRef<Value> contexts, Value step,
+                           ArrayRef<Values> contexts, Value step,
                            unsigned position) {
   unsigned perStep = kernel.strategy.vectorsPerStep(facts),
            width = contexts.size();
@@ -147,15 +147,15 @@ Values DirectWriter::codes(const Tile &tile, ArrayRef<Panels> records,
 Values DirectWriter::addTile(const Tile &tile, Value group, int64_t columns,
                              Values y) {
   SmallVector<Panels> records;
-  Values contexts;
+  SmallVector<Values> contexts;
   for (unsigned set : tile.sets) {
     Panels &last = records.emplace_back();
     for (Value panel : sets[set])
       last.push_back(kernel.record(panel, group));
     for (unsigned rowGroup : tile.rowGroups)
-      contexts.push_back(
-          kernel.strategy.decodeContext(builder, facts, kernel.operands.weight,
-                                        {last, builder.index(rowGroup)}));
+      contexts.push_back(kernel.strategy.decodeContext(
+          builder, facts, kernel.operands.weight,
+          kernel.place(sets[set], group, builder.index(rowGroup))));
   }
   auto codesOfStep = [&](Value step, unsigned position) {
     return codes(tile, records, contexts, step, position);
@@ -175,9 +175,10 @@ Values DirectWriter::addTile(const Tile &tile, Value group, int64_t columns,
                  facts.record.bytes);
     for (unsigned rowGroup : tile.rowGroups) {
       Value &lane = y[set * facts.rowGroups() + rowGroup];
-      lane = kernel.strategy.finish(builder, facts, kernel.operands, {row},
-                                    group, {panels, builder.index(rowGroup)},
-                                    {sums[column++]}, {lane})[0];
+      lane = kernel.strategy.finish(
+          builder, facts, kernel.operands, {row}, group,
+          kernel.place(sets[set], group, builder.index(rowGroup)),
+          {sums[column++]}, {lane})[0];
     }
   }
   return y;

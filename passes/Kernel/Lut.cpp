@@ -253,7 +253,7 @@ struct Lut : ProductStrategy {
   /// Indices, a byte each.
   Values decode(KernelBuilder &builder, const ProductFacts &facts,
                 ArrayRef<Value> packed, unsigned rowGroup,
-                Value) const override {
+                ArrayRef<Value>) const override {
     Values indices;
     for (const Field &field : facts.panel.fields[rowGroup])
       indices.push_back(tile::FieldOp::create(
@@ -324,10 +324,7 @@ Values Lut::finish(KernelBuilder &builder, const ProductFacts &facts,
         builder, floats,
         arith::SubIOp::create(builder, shifted, zeros).getResult());
   }
-  Value minimum;
-  if (facts.hasFloatZeros()) // m = fl(-s * z)
-    minimum = mul(arith::NegFOp::create(builder, scale),
-                  loadFloatZeros(builder, facts, weight, at));
+  Value minimum = loadMinima(builder, facts, weight, at, scale);
   for (auto [index, row] : llvm::enumerate(rows)) {
     Value step = perGroup(1, row), negatives = perGroup(2, row),
           activations = perGroup(3, row);

@@ -32,10 +32,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Tile/Tile.h"
+#include "passes/Kernel/DecodeTable.h"
 #include "passes/Kernel/ProductKernel.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace mezzo;
@@ -202,7 +205,8 @@ struct NativeDot : ProductStrategy {
 
   unsigned vectorsPerStep(const ProductFacts &) const override { return 1; }
   bool readsPacked(const ProductFacts &facts) const override {
-    return facts.code.isSigned(); // eight bits: a code is its byte
+    // eight bits: a code is its byte
+    return facts.code.isSigned() && facts.code.table.empty();
   }
   bool ignoresPadding() const override { return true; }
   Type sumElement(Builder &builder) const override {
@@ -212,8 +216,11 @@ struct NativeDot : ProductStrategy {
   /// The codes of eight rows by four columns, a byte each.
   Values decode(KernelBuilder &builder, const ProductFacts &facts,
                 ArrayRef<Value> packed, unsigned rowGroup,
-                Value) const override {
-    return {gatherCode(builder, facts, packed, rowGroup)};
+                ArrayRef<Value>) const override {
+    Value codes = gatherCode(builder, facts, packed, rowGroup);
+    if (facts.code.table.empty())
+      return {codes};
+    return {lookupBytes(builder, facts.code.table, codes)};
   }
 
   Values accumulate(KernelBuilder &builder, const ProductFacts &facts,
@@ -255,13 +262,10 @@ Values NativeDot::finish(KernelBuilder &builder, const ProductFacts &facts,
   };
   Value weight = operands.weight;
   Value scale = loadScales(builder, facts, weight, at);
-  Value codeSums, minimum;
+  Value codeSums;
   if (operands.inputZeros)
     codeSums = loadCodeSums(builder, facts, weight, at);
-  if (facts.hasFloatZeros()) // m = fl(-s * z)
-    minimum = arith::MulFOp::create(
-        builder, arith::NegFOp::create(builder, scale).getResult(),
-        loadFloatZeros(builder, facts, weight, at));
+  Value minimum = loadMinima(builder, facts, weight, at, scale);
   Value scales = operands.activations[1];
   bool scalePerGroup = cast<ShapedType>(scales.getType()).getRank() == 2;
   for (auto [index, row] : llvm::enumerate(rows)) {
@@ -291,7 +295,13 @@ Values NativeDot::finish(KernelBuilder &builder, const ProductFacts &facts,
     Value rowScale =
         builder.broadcast(memref::LoadOp::create(builder, scales, place));
     Value both = arith::MulFOp::create(builder, scale, rowScale);
-    y[index] = math::FmaOp::create(builder, both, toFloat(dot), y[index]);
+    Value sum = toFloat(dot);
+    if (facts.code.exponent) // exact
+      sum = arith::MulFOp::create(
+          builder, sum,
+          builder.splatFloat(builder.lanesOf(builder.getF32Type()),
+                             std::ldexp(1.0f, facts.code.exponent)));
+    y[index] = math::FmaOp::create(builder, both, sum, y[index]);
     if (minimum) {
       if (rowZero)
         rowSum = differences(builder, facts, operands, group, rowSum, rowZero);

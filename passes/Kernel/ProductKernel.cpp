@@ -4,10 +4,11 @@
 
 #include "dialects/Tile/Tile.h"
 #include "passes/Kernel/KernelTypes.h"
+#include "passes/Layout/WeightParts.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "llvm/Support/Format.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/xxhash.h"
 
 using namespace mlir;
@@ -25,27 +26,47 @@ const ProductStrategy &mezzo::productStrategy(StrategyKind kind) {
   llvm_unreachable("every kind of strategy is listed");
 }
 
-static int64_t bytesOf(Type type) {
-  return type ? type.getIntOrFloatBitWidth() / 8 : 0;
+/// The format of a product, with its code book where the op has it.
+static Format formatOf(PackedMatmulOp op) {
+  if (auto codebook = op.getCodebook())
+    return Format::codebook(*codebook);
+  return llvm::cantFail(Format::parse(op.getFormat()));
 }
 
 ProductFacts::ProductFacts(PackedMatmulOp op, const Target &target)
-    : format(llvm::cantFail(Format::parse(op.getFormat()))), zero(op.getZero()),
-      code(format.stored()), config(op.getConfig()), group(op.getGroup()),
-      tail(op.getColumns() % op.getGroup()), scaleType(op.getScaleType()),
-      offsetType(op.getOffsetType().value_or(Type())), amax(op.getAmax()),
+    : format(formatOf(op)), zero(op.getZero()), code(), config(op.getConfig()),
+      group(op.getGroup()), tail(op.getColumns() % op.getGroup()),
+      scaleType(op.getScaleType()),
+      offsetType(op.getOffsetType().value_or(Type())),
+      superScaleType(op.getSuperScaleType().value_or(Type())),
+      superOffsetType(op.getSuperOffsetType().value_or(Type())),
+      table(op.getTable()), minima(op.getMinima()), amax(op.getAmax()),
       accumulates(op.getOutput().getType().getElementType().isInteger()) {
+  if (format.isInteger() || op.getMode() == ComputeMode::Int)
+    code = format.stored();
   code.offset -= zero;
   panel = llvm::cantFail(
       fieldsOfAnyPanel(op.getLayout().getLayout(), format.bits()));
-  record = panelRecord(panel, group, bytesOf(scaleType), bytesOf(offsetType),
-                       op.getSums());
+  auto bits = [](Type type) {
+    return type ? int64_t(type.getIntOrFloatBitWidth()) : 0;
+  };
+  record = panelRecord(
+      panel,
+      {group, bits(scaleType), bits(offsetType), bits(superScaleType),
+       bits(superOffsetType), int64_t(op.getSuper()) / group,
+       tableBytes(table, format.numCodes(), panel.rowsPerPanel), op.getSums()});
   int64_t rows = op.getOutput().getType().getDimSize(0);
   if (!ShapedType::isDynamic(rows))
     m = rows;
-  // Panels of indices have sixteen or more rows in a vector as it is.
+  // Panels of indices have sixteen or more rows in a vector as it is. Tables,
+  // and numbers that no machine loads as they are, come for one row group.
   constexpr unsigned narrow = PanelFields::VectorBytes;
-  span = panel.holdsIndices() ? 1 : std::max(1u, target.vectorBytes / narrow);
+  bool isSpecial = !format.isInteger() || record.headBytes ||
+                   bits(scaleType) % 16 ||
+                   (!hasIntegerZeros() && bits(offsetType) % 16);
+  span = panel.holdsIndices() || isSpecial
+             ? 1
+             : std::max(1u, target.vectorBytes / narrow);
   tileSums =
       target.vectorRegisters / 2 *
       (span > 1 ? target.vectorBytes : std::min(target.vectorBytes, narrow)) /
@@ -63,9 +84,38 @@ Value ProductKernel::wholeGroups() {
   return hasTail() ? builder.divide(operands.columns, facts.group) : groups;
 }
 
+RowGroupRecord ProductKernel::place(ArrayRef<Value> panels, Value group,
+                                    Value rowGroup) {
+  const PanelRecord &record = facts.record;
+  RowGroupRecord at;
+  at.rowGroup = rowGroup;
+  if (!record.headBytes && !record.tableBytes) {
+    for (Value panel : panels)
+      at.records.push_back(builder.mul(
+          builder.add(builder.mul(panel, groups), group), record.bytes));
+    return at;
+  }
+  assert(panels.size() == 1 && "vectors of one row group");
+  Value super = builder.index(0), supers = builder.index(1);
+  if (record.superGroups) {
+    super = builder.divide(group, record.superGroups);
+    supers = builder.ceilDivide(groups, record.superGroups);
+  }
+  Value panelBytes = builder.add(builder.mul(groups, record.bytes),
+                                 builder.mul(supers, record.headBytes));
+  at.panel = builder.mul(panels[0], builder.add(panelBytes, record.tableBytes));
+  Value first = builder.add(at.panel, record.tableBytes);
+  at.head = builder.add(
+      first,
+      builder.mul(super, record.headBytes + record.superGroups * record.bytes));
+  Value heads = builder.mul(builder.add(super, 1), record.headBytes);
+  at.records.push_back(
+      builder.add(builder.add(first, heads), builder.mul(group, record.bytes)));
+  return at;
+}
+
 Value ProductKernel::record(Value panel, Value group) {
-  return builder.mul(builder.add(builder.mul(panel, groups), group),
-                     facts.record.bytes);
+  return place(panel, group, Value()).records[0];
 }
 
 Values ProductKernel::loadPacked(ArrayRef<Value> bases,
@@ -105,52 +155,6 @@ void ProductKernel::store(Value m, Value firstRow, Value y) {
                                 ValueRange{m, firstRow}, mask, y);
 }
 
-/// A vector's elements of an array in the record that has one for each row.
-static Value loadPerRow(KernelBuilder &builder, const ProductFacts &facts,
-                        Type element, int64_t array, Value weight,
-                        const RowGroupRecord &at) {
-  auto lanes = VectorType::get(builder.getLanes() / at.records.size(), element);
-  Value offset =
-      builder.mul(at.rowGroup, facts.panel.rowsPerGroup * bytesOf(element));
-  Values parts;
-  for (Value record : at.records)
-    parts.push_back(builder.loadBytes(
-        lanes, weight, builder.add(builder.add(record, array), offset)));
-  return builder.concatenate(parts);
-}
-
-static Value widenToFloat(KernelBuilder &builder, Value values) {
-  VectorType lanes = builder.lanesOf(builder.getF32Type());
-  if (values.getType() == lanes)
-    return values;
-  return arith::ExtFOp::create(builder, lanes, values);
-}
-
-Value mezzo::loadScales(KernelBuilder &builder, const ProductFacts &facts,
-                        Value weight, const RowGroupRecord &at) {
-  return widenToFloat(builder, loadPerRow(builder, facts, facts.scaleType,
-                                          facts.record.scales, weight, at));
-}
-
-Value mezzo::loadFloatZeros(KernelBuilder &builder, const ProductFacts &facts,
-                            Value weight, const RowGroupRecord &at) {
-  return widenToFloat(builder, loadPerRow(builder, facts, facts.offsetType,
-                                          facts.record.offsets, weight, at));
-}
-
-Value mezzo::loadIntegerZeros(KernelBuilder &builder, const ProductFacts &facts,
-                              Value weight, const RowGroupRecord &at) {
-  return arith::ExtSIOp::create(builder, builder.lanesOf(builder.getI32Type()),
-                                loadPerRow(builder, facts, facts.offsetType,
-                                           facts.record.offsets, weight, at));
-}
-
-Value mezzo::loadCodeSums(KernelBuilder &builder, const ProductFacts &facts,
-                          Value weight, const RowGroupRecord &at) {
-  return loadPerRow(builder, facts, builder.getI32Type(), facts.record.sums,
-                    weight, at);
-}
-
 Value mezzo::gatherCode(KernelBuilder &builder, const ProductFacts &facts,
                         ArrayRef<Value> packed, unsigned rowGroup) {
   Value code;
@@ -162,9 +166,26 @@ Value mezzo::gatherCode(KernelBuilder &builder, const ProductFacts &facts,
   return code;
 }
 
+WholeCode mezzo::wholeCode(KernelBuilder &builder, const ProductFacts &facts,
+                           ArrayRef<Value> packed, unsigned rowGroup) {
+  ArrayRef<Field> fields = facts.panel.fields[rowGroup];
+  if (fields.size() == 1)
+    return {packed[fields[0].unit], fields[0].shift, fields[0].width};
+  return {gatherCode(builder, facts, packed, rowGroup), 0, facts.panel.bits};
+}
+
 //===----------------------------------------------------------------------===//
 // The kernel
 //===----------------------------------------------------------------------===//
+
+/// Sixteen digits that tell arrays apart.
+template <typename T>
+static std::string hash(ArrayRef<T> values) {
+  ArrayRef<uint8_t> bytes(reinterpret_cast<const uint8_t *>(values.data()),
+                          values.size() * sizeof(T));
+  return llvm::utohexstr(llvm::xxh3_64bits(bytes), /*LowerCase=*/true,
+                         /*Width=*/16);
+}
 
 std::string mezzo::productKernelKey(PackedMatmulOp op, const Target &target) {
   ProductFacts facts(op, target);
@@ -173,8 +194,16 @@ std::string mezzo::productKernelKey(PackedMatmulOp op, const Target &target) {
   llvm::raw_string_ostream os(key);
   os << "matmul." << stringifyComputeMode(op.getMode()) << "." << op.getFormat()
      << "." << facts.scaleType;
+  if (facts.superScaleType)
+    os << "^" << op.getSuper() << "_" << facts.superScaleType;
   if (facts.offsetType)
-    os << ".zp_" << facts.offsetType;
+    os << (facts.minima ? ".min_" : ".zp_") << facts.offsetType;
+  if (facts.superOffsetType)
+    os << "^" << op.getSuper() << "_" << facts.superOffsetType;
+  if (facts.table != TableForm::None)
+    os << ".table_" << stringifyTableForm(facts.table);
+  if (auto codebook = op.getCodebook()) // its entries are in the kernel
+    os << "." << hash(*codebook);
   os << ".g" << facts.group;
   if (facts.tail)
     os << "t" << facts.tail;
@@ -201,9 +230,8 @@ std::string mezzo::productKernelKey(PackedMatmulOp op, const Target &target) {
     os << ".v" << facts.span * PanelFields::VectorBytes;
   // Layouts of one format differ only where somebody asked for it; then the
   // digits tell them apart.
-  os << "."
-     << llvm::format_hex_no_prefix(llvm::xxh3_64bits(op.getLayout().getText()),
-                                   16);
+  StringRef layout = op.getLayout().getText();
+  os << "." << hash(ArrayRef(layout.data(), layout.size()));
   for (char &c : key)
     if (!llvm::isAlnum(c) && c != '.' && c != '_')
       c = '_';

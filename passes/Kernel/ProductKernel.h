@@ -51,18 +51,24 @@ namespace mezzo {
 struct ProductFacts {
   ProductFacts(PackedMatmulOp op, const Target &target);
 
-  Format format;
-  int64_t zero;        ///< the zero point of all groups, if they have one
-  Format::Stored code; ///< its offset with that zero point in it
+  Format format; ///< with its code book, where that is known
+  int64_t zero;  ///< the zero point of all groups, if they have one
+  /// Codes as bytes, the offset with that zero point in it. Formats that are
+  /// no whole numbers have none, and then nobody asks.
+  Format::Stored code;
   PanelFields panel;
   PanelRecord record;
   ConfigAttr config;
   int64_t group; ///< columns of a group
   int64_t tail;  ///< columns of the last group, if it is shorter; else 0
   mlir::Type scaleType, offsetType; ///< offsetType: null where there are none
-  std::optional<int64_t> m;         ///< activation rows, if they are known
-  int64_t amax;                     ///< largest magnitude of their codes
-  bool accumulates;                 ///< results are the sums, as i32
+  /// What scales and minima are multiplied by; null where nothing is.
+  mlir::Type superScaleType, superOffsetType;
+  TableForm table;          ///< of a code book in front of each panel
+  bool minima;              ///< whether offsets are minima
+  std::optional<int64_t> m; ///< activation rows, if they are known
+  int64_t amax;             ///< largest magnitude of their codes
+  bool accumulates;         ///< results are the sums, as i32
 
   /// Row groups that a vector of the machine holds.
   unsigned span;
@@ -73,8 +79,12 @@ struct ProductFacts {
   /// product of bytes takes no others.
   bool biasesCodes;
 
-  bool hasIntegerZeros() const { return offsetType && offsetType.isInteger(); }
-  bool hasFloatZeros() const { return offsetType && !offsetType.isInteger(); }
+  bool hasIntegerZeros() const {
+    return offsetType && !minima && offsetType.isInteger();
+  }
+  bool hasFloatZeros() const {
+    return offsetType && !minima && !offsetType.isInteger();
+  }
   unsigned rowGroups() const { return panel.fields.size(); }
 };
 
@@ -106,11 +116,14 @@ struct Segment {
   unsigned tileSize() const { return rows.size() * width; }
 };
 
-/// The scales and offsets of a vector's rows in one group: of a row group and
-/// those behind it in one panel, or of the same row group in several panels.
+/// Where what belongs to a vector's rows in one group lies: to a row group and
+/// those behind it in one panel, or to the same row group in several panels.
 struct RowGroupRecord {
   Values records;       ///< byte offsets of the records, of a panel each
   mlir::Value rowGroup; ///< the first one, in each of them
+  /// Of the first panel: the head of the super-block, and the panel. Products
+  /// that have them have vectors of one row group.
+  mlir::Value head, panel;
 };
 
 /// Bytes of a decoded block: half of a first-level cache of 32 KiB.
@@ -165,19 +178,18 @@ public:
   /// Lanes that sums over a group have.
   virtual mlir::Type sumElement(mlir::Builder &builder) const = 0;
 
-  /// What decoding needs of a group, loaded once: zero points, say. Null where
-  /// it needs nothing, as `needsContext` says beforehand.
-  virtual mlir::Value decodeContext(KernelBuilder &builder,
-                                    const ProductFacts &facts,
-                                    mlir::Value weight,
-                                    const RowGroupRecord &at) const {
+  /// What decoding needs of a group, loaded once: zero points and tables, say.
+  /// Whether it needs anything says `needsContext` beforehand.
+  virtual Values decodeContext(KernelBuilder &builder,
+                               const ProductFacts &facts, mlir::Value weight,
+                               const RowGroupRecord &at) const {
     return {};
   }
   virtual bool needsContext(const ProductFacts &facts) const { return false; }
   /// The vectors of one row group in one step, of the step's packed vectors.
   virtual Values decode(KernelBuilder &builder, const ProductFacts &facts,
                         llvm::ArrayRef<mlir::Value> packed, unsigned rowGroup,
-                        mlir::Value context) const = 0;
+                        llvm::ArrayRef<mlir::Value> context) const = 0;
 
   /// sums + codes * activations, for a tile [rows][width].
   virtual Values accumulate(KernelBuilder &builder, const ProductFacts &facts,
@@ -229,6 +241,9 @@ struct ProductKernel {
   bool hasTail() const { return facts.tail && !strategy.ignoresPadding(); }
   /// Byte offset of the record of a group of a panel.
   mlir::Value record(mlir::Value panel, mlir::Value group);
+  /// The same of all these panels, and all else that belongs to a row group.
+  RowGroupRecord place(llvm::ArrayRef<mlir::Value> panels, mlir::Value group,
+                       mlir::Value rowGroup);
   /// The packed vectors of one step, those that `rowGroups` need: of one panel,
   /// or side by side those of several, whose steps begin at `bases`.
   Values loadPacked(llvm::ArrayRef<mlir::Value> bases,
@@ -249,8 +264,18 @@ void writeBlockedKernel(ProductKernel &kernel, mlir::Value begin,
 mlir::Value gatherCode(KernelBuilder &builder, const ProductFacts &facts,
                        llvm::ArrayRef<mlir::Value> packed, unsigned rowGroup);
 
-/// The scales (or float offsets) of a row group as f32, its integer zeros, less
-/// the format's offset, as i32.
+/// Where the code of a row group lies in the step's packed vectors, in one
+/// piece: at [shift, shift + width) of each byte, and all else is other codes.
+/// A code of several pieces is gathered first.
+struct WholeCode {
+  mlir::Value bytes;
+  unsigned shift, width;
+};
+WholeCode wholeCode(KernelBuilder &builder, const ProductFacts &facts,
+                    llvm::ArrayRef<mlir::Value> packed, unsigned rowGroup);
+
+/// The scales (or float offsets) of a row group as f32, fl(D * sc) on two
+/// levels; its integer zeros, less the format's offset, as i32.
 mlir::Value loadScales(KernelBuilder &builder, const ProductFacts &facts,
                        mlir::Value weight, const RowGroupRecord &at);
 mlir::Value loadFloatZeros(KernelBuilder &builder, const ProductFacts &facts,
@@ -260,6 +285,11 @@ mlir::Value loadIntegerZeros(KernelBuilder &builder, const ProductFacts &facts,
 /// The sums of the codes of a row group, less its integer zeros, as i32.
 mlir::Value loadCodeSums(KernelBuilder &builder, const ProductFacts &facts,
                          mlir::Value weight, const RowGroupRecord &at);
+/// The minima of a row group, or for the modes in which a float zero is one,
+/// fl(-s * z); null where there is neither.
+mlir::Value loadMinima(KernelBuilder &builder, const ProductFacts &facts,
+                       mlir::Value weight, const RowGroupRecord &at,
+                       mlir::Value scales);
 
 } // namespace mezzo
 

@@ -43,6 +43,7 @@ public:
   void quantizeRows(QuantizeRowsOp op);
   void arrangeRows(ArrangeRowsOp op);
   void lutBuild(int64_t group);
+  void groupSums(int64_t group);
 
 private:
   using Map = llvm::function_ref<Value(Value column, Value element)>;
@@ -462,11 +463,30 @@ void RowWriter::lutBuild(int64_t group) {
   writeLutTables(builder, lut);
 }
 
+/// Arguments: x, sums. Each is a fold of scalars, whose order is the promise.
+void RowWriter::groupSums(int64_t group) {
+  Value x = argument(0), sums = argument(1);
+  Value groups = memref::DimOp::create(builder, sums, index(1));
+  loop(index(0), groups, 1, {}, [&](Value g, ValueRange) {
+    Value first = builder.mul(g, group);
+    Value end = builder.min(builder.add(first, group), columns);
+    Value sum = loop(first, end, 1, constant(builder.getF32Type(), 0),
+                     [&](Value column, ValueRange carried) {
+                       Value element = memref::LoadOp::create(
+                           builder, x, ValueRange{row, column});
+                       return SmallVector<Value>{
+                           arith::AddFOp::create(builder, carried[0], element)};
+                     });
+    memref::StoreOp::create(builder, sum, sums, ValueRange{row, g});
+    return SmallVector<Value>();
+  });
+}
+
 } // namespace
 
 bool mezzo::isRowOp(Operation *op) {
   return isa<SoftmaxOp, LayerNormOp, RmsNormOp, QuantizeRowsOp, ArrangeRowsOp,
-             LutBuildOp>(op);
+             LutBuildOp, GroupSumsOp>(op);
 }
 
 std::string mezzo::rowKernelKey(Operation *op) {
@@ -497,7 +517,8 @@ std::string mezzo::rowKernelKey(Operation *op) {
         if (arrange.getChunk())
           os << "c" << arrange.getChunk() << "m" << arrange.getCentre();
       })
-      .Case([&](LutBuildOp lut) { os << "lut_build.g" << lut.getGroup(); });
+      .Case([&](LutBuildOp lut) { os << "lut_build.g" << lut.getGroup(); })
+      .Case([&](GroupSumsOp sums) { os << "group_sums.g" << sums.getGroup(); });
   return key;
 }
 
@@ -522,6 +543,7 @@ func::FuncOp mezzo::emitRowKernel(ModuleOp module, Operation *op,
       .Case([&](RmsNormOp norm) { writer.rmsNorm(norm.getEpsilon()); })
       .Case([&](QuantizeRowsOp quantize) { writer.quantizeRows(quantize); })
       .Case([&](ArrangeRowsOp arrange) { writer.arrangeRows(arrange); })
-      .Case([&](LutBuildOp lut) { writer.lutBuild(lut.getGroup()); });
+      .Case([&](LutBuildOp lut) { writer.lutBuild(lut.getGroup()); })
+      .Case([&](GroupSumsOp sums) { writer.groupSums(sums.getGroup()); });
   return function;
 }

@@ -47,6 +47,18 @@ LogicalResult shapeRecords(MatmulOp op, WeightOp weight,
   return success();
 }
 
+TypeAttr typeOrNull(Type type) {
+  return type ? TypeAttr::get(type) : TypeAttr();
+}
+
+/// The code book that mode `int` needs to know when it is compiled; in mode
+/// `float` one kernel reads all.
+DenseF32ArrayAttr codebookOf(MatmulOp op, WeightOp weight) {
+  if (!weight.getCodebook() || op.getMode() != ComputeMode::Int)
+    return {};
+  return DenseF32ArrayAttr::get(op.getContext(), readCodebook(weight));
+}
+
 /// A product and its load, packed.
 //   %c, %s, %z = mezzo.load_weight @w
 //   %y = mezzo.matmul %x, %c scales(%s) offsets(%z)
@@ -65,12 +77,12 @@ void packProduct(MatmulOp op, WeightOp weight) {
   auto product = PackedMatmulOp::create(
       builder, op.getLoc(), op.getOutput().getType(), activation,
       op.getInputZeros(), load.getBytes(), op.getPermutation(), op.getBias(),
-      weight.getFormat().str(), *weight.getPacked(),
-      cast<FloatType>(packed.scaleType),
-      packed.offsetType ? TypeAttr::get(packed.offsetType) : TypeAttr(),
-      op.getMode(), *op.getConfig(), weight.getRows(), weight.getColumns(),
-      packed.columns, packed.zero, blockOf(op), op.getActivationMax(),
-      weight.getSums());
+      weight.getFormat().str(), *weight.getPacked(), packed.scaleType,
+      typeOrNull(packed.offsetType), op.getMode(), *op.getConfig(),
+      weight.getRows(), weight.getColumns(), packed.columns, packed.zero,
+      blockOf(op), op.getActivationMax(), weight.getSums(),
+      typeOrNull(packed.superScaleType), typeOrNull(packed.superOffsetType),
+      packed.super, packed.table, codebookOf(op, weight), packed.minima);
   op.getOutput().replaceAllUsesWith(product.getOutput());
   op.erase();
 }

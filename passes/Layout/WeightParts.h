@@ -38,10 +38,26 @@ struct PackedWeight {
   mlir::Type offsetType;
   /// The integer zero point of all groups, where it is one: not stored.
   int64_t zero = 0;
+  /// Whether the offsets are minima.
+  bool minima = false;
+  /// What scales and minima are multiplied by; null where nothing is. `super`
+  /// columns share one, or with 0 the whole row does.
+  mlir::Type superScaleType, superOffsetType;
+  int64_t super = 0;
+  /// How the entries of a code book lie in front of each panel.
+  TableForm table = TableForm::None;
   int64_t panels, groups;
   int64_t columns; ///< of a record: a group of the weight, or a piece of one
-  int64_t bytes() const { return panels * groups * record.bytes; }
+  int64_t bytes() const { return panels * record.panelBytes(groups); }
 };
+
+/// Bytes of the code book of a panel: `entries` for all its `rows`, or each.
+int64_t tableBytes(TableForm form, int64_t entries, int64_t rows);
+/// Entries of a byte table that a vector looks up.
+inline constexpr int64_t LookupEntries = 16;
+
+/// The entries of a weight's code book, row by row where each row has one.
+std::vector<float> readCodebook(WeightOp weight);
 
 /// Called with the parts of all weights in the order of their offsets, a piece
 /// at a time: `offset` from the start of the payload, and the bytes to write

@@ -48,6 +48,8 @@ Value gatherColumns(OpBuilder &builder, Location loc, Value x,
 int64_t centreOf(PackedMatmulOp op) {
   if (op.getConfig().getChunk() == 0)
     return 0;
+  if (auto codebook = op.getCodebook())
+    return Format::codebook(*codebook).stored().centre();
   return llvm::cantFail(Format::parse(op.getFormat())).stored().centre();
 }
 
@@ -63,6 +65,7 @@ class PrepareActivationsPass
     llvm::DenseMap<Rows, QuantizeRowsOp> quantized;
     llvm::DenseMap<Rows, ArrangeRowsOp> arranged;
     llvm::DenseMap<std::pair<Value, int64_t>, LutBuildOp> tables;
+    llvm::DenseMap<std::pair<Value, int64_t>, Value> sums;
     getOperation().walk([&](PackedMatmulOp op) {
       OpBuilder builder(op);
       if (Value permutation = op.getPermutation()) {
@@ -90,6 +93,13 @@ class PrepareActivationsPass
           shared.emitRemark()
               << "tables built once, read by another product as well";
         op.getActivationMutable().assign(shared.getResults());
+      }
+      if (op.getMode() == ComputeMode::Float && op.getMinima()) {
+        Value x = op.getActivation()[0];
+        Value &shared = sums[{x, int64_t(op.getGroup())}];
+        if (!shared)
+          shared = sumGroups(builder, op);
+        op.getActivationMutable().assign({x, shared});
       }
       if (op.getMode() != ComputeMode::Int)
         return;
@@ -128,6 +138,15 @@ class PrepareActivationsPass
                                         builder.getI8Type());
     return LutBuildOp::create(builder, op.getLoc(), tables, perGroup, perGroup,
                               perGroup, x, group);
+  }
+
+  static Value sumGroups(OpBuilder &builder, PackedMatmulOp op) {
+    Value x = op.getActivation()[0];
+    auto sums = RankedTensorType::get(
+        {cast<ShapedType>(x.getType()).getDimSize(0),
+         int64_t(llvm::divideCeil(op.getColumns(), op.getGroup()))},
+        builder.getF32Type());
+    return GroupSumsOp::create(builder, op.getLoc(), sums, x, op.getGroup());
   }
 
   static QuantizeRowsOp quantize(OpBuilder &builder, PackedMatmulOp op) {

@@ -5,6 +5,7 @@
 #include "lib/Layout/Catalogue.h"
 #include "lib/Layout/LutPanel.h"
 #include "passes/Kernel/ProductKernel.h"
+#include "passes/Layout/WeightParts.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -50,9 +51,17 @@ static std::optional<int64_t> rowsOf(MatmulOp op) {
   return m;
 }
 
+/// The format of the codes, with the code book where mode `int` asks what its
+/// entries are as integers.
+static Format formatOf(MatmulOp op, WeightOp weight) {
+  if (weight.getCodebook() && op.getMode() == ComputeMode::Int)
+    return Format::codebook(readCodebook(weight));
+  return weight.getFormat();
+}
+
 std::vector<StrategyChoice> mezzo::strategiesOf(MatmulOp op, WeightOp weight,
                                                 const Target &target) {
-  Format format = weight.getFormat();
+  Format format = formatOf(op, weight);
   std::vector<StrategyChoice> choices;
   for (StrategyKind kind : strategiesOfMode(op.getMode())) {
     Layout layout = layoutFor(kind, format.bits());

@@ -11,6 +11,7 @@
 #include "dialects/Mezzo/Mezzo.h"
 #include "dialects/Tile/Tile.h"
 #include "lib/Tuning/Database.h"
+#include "passes/Layout/WeightParts.h"
 #include "passes/Select/Candidates.h"
 #include "passes/Select/Choices.h"
 
@@ -67,6 +68,14 @@ struct Decision {
   std::vector<std::pair<std::string, Price>> candidates;
 };
 
+/// Whether scales or minima on two levels came multiplied out.
+bool growsToFloat(WeightOp weight) {
+  QuantSpec spec = llvm::cantFail(QuantSpec::parse(*weight.getSpec()));
+  bool minima = spec.offset.kind == OffsetSpec::Kind::Minimum;
+  return (spec.scale.super && !weight.getSuperScales()) ||
+         (minima && spec.offset.minimum.super && !weight.getSuperOffsets());
+}
+
 class SelectStrategyPass
     : public mezzo::impl::SelectStrategyBase<SelectStrategyPass> {
   using SelectStrategyBase::SelectStrategyBase;
@@ -106,6 +115,15 @@ class SelectStrategyPass
   }
 
   LogicalResult choose(MatmulOp op, WeightOp weight) {
+    if (weight.getCodebook() && op.getMode() == ComputeMode::Int) {
+      if (weight.getCodebook()->getShapedType().getRank() != 1)
+        return op.emitError()
+               << "has a code book for each row in mode `int`, which takes one "
+                  "for all: use mode `float`";
+      if (std::optional<std::string> refusal = refusalOf(
+              op.getMode(), Format::codebook(readCodebook(weight))))
+        return op.emitError() << "has " << *refusal;
+    }
     FailureOr<Decision> decision = decide(op, weight);
     if (failed(decision))
       return failure();
@@ -124,6 +142,11 @@ class SelectStrategyPass
                     << decision->knobs.str() << " (" << decision->reason
                     << "), " << placementOf(weight);
     noteChoice(op, weight, *decision);
+    if (growsToFloat(weight))
+      op.emitRemark() << "scales of " << *weight.getSpec()
+                      << " are stored as the f32 products of their two levels, "
+                         "since their factors are not known: make the weight "
+                         "with both";
     return success();
   }
 

@@ -14,7 +14,7 @@ Errors are `mezzo.Error`, a ValueError, with the compiler's message; what has th
 printed.
 """
 
-from mezzo import passes
+from mezzo import gguf, passes
 from mezzo._mezzo import Error, InternalError
 from mezzo.compiler import Message, Trace, compile, trace
 from mezzo.layouts import Layout, layout, layout_names
@@ -35,6 +35,7 @@ __all__ = [
     "Trace",
     "canonical_spec",
     "compile",
+    "gguf",
     "layout",
     "layout_names",
     "linear",

@@ -38,7 +38,15 @@ class Part:
 class Matrix:
     @staticmethod
     def quantize(
-        w: _Buffer, rows: int, cols: int, spec: str, rounding: str, precision: str, seed: int, /
+        w: _Buffer,
+        rows: int,
+        cols: int,
+        spec: str,
+        rounding: str,
+        precision: str,
+        seed: int,
+        codebook: _Buffer | None,
+        /,
     ) -> Matrix: ...
     @staticmethod
     def from_parts(
@@ -53,6 +61,10 @@ class Matrix:
         permutation: _Buffer | None,
         codebook: _Buffer | None,
         nans: int,
+        inner_scales: _Buffer | None,
+        outer_scales: _Buffer | None,
+        inner_minima: _Buffer | None,
+        outer_minima: _Buffer | None,
         /,
     ) -> Matrix: ...
     @property
@@ -77,6 +89,14 @@ class Matrix:
     def float_zeros(self) -> Part | None: ...
     @property
     def minima(self) -> Part | None: ...
+    @property
+    def inner_scales(self) -> Part | None: ...
+    @property
+    def outer_scales(self) -> Part | None: ...
+    @property
+    def inner_minima(self) -> Part | None: ...
+    @property
+    def outer_minima(self) -> Part | None: ...
     @property
     def permutation(self) -> Part | None: ...
     @property

@@ -23,7 +23,14 @@ def canonical_spec(spec: str) -> str:
 
 
 def quantize(
-    w: Array, spec: str, axis: int = 1, *, rounding: str = "nearest-even", precision: str = "f32", seed: int = 0
+    w: Array,
+    spec: str,
+    axis: int = 1,
+    *,
+    rounding: str = "nearest-even",
+    precision: str = "f32",
+    seed: int = 0,
+    codebook: Array | None = None,
 ) -> "QuantizedTensor":
     """Quantizes a matrix as `spec` says, with groups along `axis`.
 
@@ -34,6 +41,8 @@ def quantize(
     rounding: "nearest-even", "nearest-away", "half-up", "toward-zero", "up", "down", "to-odd", "stochastic" or
         "stochastic-equal"; `seed`, at least 0, is that of the last two.
     precision: the type that w / s is divided in: "f32", "f16" or "bf16".
+    codebook: the 2**n values of the codes of a spec codebook<n>; any format that is a table. Without it they are fitted to
+        w, by k-means.
 
     A scale is the smallest one that clips nothing. (For ternary and odd1 it is the mean of |w|, as BitNet trains with
     (arXiv:2402.17764); for e8m0 the power of two of OCP's MX, under which large elements saturate.) A group of zeros
@@ -53,7 +62,11 @@ def quantize(
     if not 0 <= seed < 1 << 64:
         raise Error(f"seed {seed}: use 0 to 2**64 - 1")
     rows, cols = matrix.shape
-    how = (text(rounding, "rounding"), text(precision, "precision"), seed)
+    if codebook is not None:
+        if not hasattr(codebook, "dtype"):  # numbers as Python writes them
+            codebook = np.array(codebook, np.float32)
+        codebook = as_float32(codebook, "codebook", rank=1)
+    how = (text(rounding, "rounding"), text(precision, "precision"), seed, codebook)
     return QuantizedTensor(_mezzo.Matrix.quantize(matrix, rows, cols, text(spec, "spec"), *how), axis)
 
 
@@ -76,12 +89,14 @@ class QuantizedTensor:
         cls,
         spec: str,
         codes: Array,
-        scales: Array,
+        scales: Array | None,
         offsets: Array | None = None,
         *,
         permutation: Array | None = None,
         codebook: Array | None = None,
         nans: int = 0,
+        scale_levels: tuple[Array, Array] | None = None,
+        minimum_levels: tuple[Array, Array] | None = None,
     ) -> "QuantizedTensor":
         """A matrix with given parts, as it comes out of another tool; they are copied.
 
@@ -91,8 +106,11 @@ class QuantizedTensor:
         offsets: [N, G]; integers for `+zp`, float32 for `+min` and for float zeros.
         permutation: [K] int32; column j of W meets column permutation[j] of a.
         codebook: [2**bits] or [N, 2**bits] float32, for specs of a code book.
-
         nans: what the property of that name says.
+        scale_levels: for specs with two levels, such as "uint4/g32:u6^g256:f16", the factors: [N, G] numbers of the
+            first type, and [N, S] of the second, one per super-block of a row. `scales` is their product, rounded to
+            float32, and may be None. A product that knows the factors stores them, not float32 scales.
+        minimum_levels: the same for minima.
 
         Errors: `mezzo.Error` where parts and spec disagree.
         """
@@ -102,9 +120,11 @@ class QuantizedTensor:
             raise TypeError(f"codes are {codes.dtype} with {codes.ndim} dimensions: pass raw fields, a matrix of uint8")
         if codes.size == 0:
             raise Error(f"codes have shape {list(codes.shape)}: a matrix has at least one row and one column")
-        scales = as_float32(scales, "scales", rank=2)
         rows, cols = codes.shape
         length, kind = _mezzo.spec_parts(canonical, cols)
+        inner_scales, outer_scales, scales = _levels(scale_levels, scales, "scales")
+        inner_minima, outer_minima, offsets = _levels(minimum_levels, offsets, "offsets")
+        scales = as_float32(scales, "scales", rank=2)
         offsets = _offsets(canonical, kind, offsets)
         wanted = (rows, -(-cols // max(length, 1)))
         for what, array in (("scales", scales), ("offsets", offsets)):
@@ -120,7 +140,21 @@ class QuantizedTensor:
             codebook = as_float32(codebook, "codebook").ravel()
         return cls(
             _mezzo.Matrix.from_parts(
-                canonical, rows, cols, length, codes, scales, kind, offsets, permutation, codebook, nans
+                canonical,
+                rows,
+                cols,
+                length,
+                codes,
+                scales,
+                kind,
+                offsets,
+                permutation,
+                codebook,
+                nans,
+                inner_scales,
+                outer_scales,
+                inner_minima,
+                outer_minima,
             )
         )
 
@@ -153,6 +187,16 @@ class QuantizedTensor:
     def scales(self) -> np.ndarray:
         """[N, G] float32. On two levels, the product of both."""
         return self._view(self._matrix.scales)
+
+    @property
+    def scale_levels(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """For specs with two levels, the factors of `scales` as `from_parts` takes them, if they are known."""
+        return self._factors(self._matrix.inner_scales, self._matrix.outer_scales)
+
+    @property
+    def minimum_levels(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The same for minima."""
+        return self._factors(self._matrix.inner_minima, self._matrix.outer_minima)
 
     @property
     def offsets(self) -> np.ndarray | None:
@@ -198,7 +242,8 @@ class QuantizedTensor:
         return QuantizedTensor(self._matrix, 1 - self._axis)
 
     def dequantize(self) -> np.ndarray:
-        """[N, K] float32: fl(s * (C - z)), or fma(s, C, m) with one rounding; a permutation is undone."""
+        """[N, K] float32: fl(s * (C - z)), or fma(s, C, m) with one rounding; scales of e4m3 on two levels multiply from
+        left to right, fl(fl(C * sc) * D), as NVFP4 has it. A permutation is undone."""
         out = np.empty((self._matrix.rows, self._matrix.cols), np.float32)
         self._matrix.dequantize(out)
         return self._turn(out)
@@ -208,7 +253,7 @@ class QuantizedTensor:
         """SHA-256 of everything that the matrix consists of, apart from `axis`."""
         matrix = self._matrix
         hash = hashlib.sha256(f"{matrix.spec} {matrix.rows} {matrix.cols} {matrix.group_length}".encode())
-        for name in ("codes", "scales", "zeros", "float_zeros", "minima", "permutation", "codebook"):
+        for name in _PARTS:
             part = getattr(matrix, name)
             if part is not None:
                 hash.update(name.encode())
@@ -218,6 +263,7 @@ class QuantizedTensor:
     def __reduce__(self) -> tuple[Callable, tuple]:
         upright = self if self._axis == 1 else self.T
         keywords = {"permutation": self.permutation, "codebook": self.codebook, "nans": self.nans}
+        keywords |= {"scale_levels": self.scale_levels, "minimum_levels": self.minimum_levels}
         return _restore, (self.spec, upright.codes, upright.scales, upright.offsets, keywords, self._axis)
 
     def __repr__(self) -> str:
@@ -228,8 +274,33 @@ class QuantizedTensor:
         """A shape, or an array, as `axis` has it."""
         return value if self._axis == 1 else value[::-1] if isinstance(value, tuple) else value.T
 
+    @staticmethod
+    def _factors(inner: "_mezzo.Part | None", outer: "_mezzo.Part | None") -> tuple[np.ndarray, np.ndarray] | None:
+        return None if inner is None or outer is None else (np.asarray(inner), np.asarray(outer))
+
     def _view(self, part: _mezzo.Part) -> np.ndarray:
         return self._turn(np.asarray(part))
+
+
+_PARTS = ("codes", "scales", "zeros", "float_zeros", "minima", "permutation", "codebook")
+_PARTS += ("inner_scales", "outer_scales", "inner_minima", "outer_minima")
+
+
+def _levels(levels: tuple[Array, Array] | None, product: Array | None, what: str) -> tuple:
+    """The factors, flat, and their product where it is not given."""
+    if levels is None:
+        return None, None, product
+    inner, outer = (as_float32(part, f"the levels of {what}", rank=2) for part in levels)
+    groups, supers = inner.shape[1], outer.shape[1]
+    if inner.shape[0] != outer.shape[0] or supers == 0 or supers > groups:
+        raise Error(
+            f"the levels of {what} have shapes {list(inner.shape)} and {list(outer.shape)}: give [N, G] numbers and [N, S] "
+            "factors, one for each super-block of a row"
+        )
+    if product is None:
+        length = -(-groups // supers)
+        product = np.repeat(outer, length, axis=1)[:, :groups] * inner
+    return inner, outer.ravel(), product
 
 
 def _integers(value: Array, what: str) -> np.ndarray:

@@ -225,6 +225,21 @@ TEST_P(TwoMachines, OtherFormatsAndOffsets) {
         "ternary, odd and float zero points");
 }
 
+TEST_P(TwoMachines, SmallFloatsCodeBooksAndLevels) {
+  std::vector<Product> products{
+      {randomMatrix("uint4/g32:u6^g64:f16+min:i5^g64:f16", 33, 96, 61), {}},
+      {randomMatrix("int3/g32:e4m3^t:f32+min:bf16", 24, 96, 62), {}}};
+  if (GetParam() != ComputeMode::Lut8)
+    products.push_back({randomMatrix("e2m1/g32:e8m0", 33, 96, 63), {}});
+  if (GetParam() == ComputeMode::Float) {
+    for (const char *spec :
+         {"nf4/g64", "codebook5/ch", "e4m3fn/g32", "float<6,1,31,ieee>/g32"})
+      products.push_back({randomMatrix(spec, 24, 96, products.size()), {}});
+    products.push_back({randomMatrix("codebook3/g32", 24, 96, 65, true), {}});
+  }
+  check(products, "small floats, code books and levels");
+}
+
 TEST_P(TwoMachines, OddShapes) {
   int seed = 40;
   for (auto [n, k] : {std::pair(1, 1), {5, 7}, {97, 131}, {130, 575}})

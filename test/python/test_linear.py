@@ -149,7 +149,6 @@ def test_signals_stay_the_hosts(random):
 
 
 A, W = np.ones((2, 8), np.float32), mezzo.quantize(np.ones((4, 8), np.float32), "int4/g4")
-MINIMA = mezzo.quantize(np.ones((4, 8), np.float32), "uint3/g4:f16+min")
 FLOATS = mezzo.quantize(np.ones((4, 8), np.float32), "e2m1/g4")
 REFUSED = [
     (TypeError, r"w has type ndarray: pass mezzo.quantize\(W, spec\)", (A, A), {}),
@@ -160,9 +159,7 @@ REFUSED = [
     (mezzo.Error, r"bias has shape \[2\]: w has 4 rows, pass \[4\]", (A, W), {"bias": A[:, 0]}),
     (mezzo.Error, "cannot compute in mode 'quantum': use float, int or lut8", (A, W), {"compute": "quantum"}),
     (mezzo.Error, "mode int has no strategy 'lut': use native_dot", (A, W), {"compute": "int", "strategy": "lut"}),
-    (mezzo.Error, r"have minima, are not supported yet: use a zero point, uint3/g4:f16\+zp", (A, MINIMA), {}),
-    (mezzo.Error, "e2m1/g4 are not supported yet, only those with integer codes: use int4", (A, FLOATS), {}),
-    (mezzo.Error, "needs an integer format", (A, FLOATS), {"compute": "int"}),
+    (mezzo.Error, "e2m1 in mode `lut8`, which adds up bit planes of integers", (A, FLOATS), {"compute": "lut8"}),
     (mezzo.Error, "-1 threads were asked for", (A, W), {"threads": -1}),
 ]
 

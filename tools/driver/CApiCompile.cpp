@@ -272,10 +272,6 @@ int32_t mezzo_compile_linear(const mezzo_compile_options *options,
     auto mode = parseComputeMode(compute.empty() ? "float" : compute);
     if (!mode)
       return mode.takeError();
-    if (*mode == ComputeMode::Int && !matrix->value.spec.format.isInteger())
-      return llvm::createStringError("mode int needs an integer format, and "
-                                     "the weight is " +
-                                     matrix->spec + ": use mode float");
     Product product{matrix->value, {}};
     if (bias)
       product.bias.assign(bias, bias + matrix->value.rows);

@@ -2,10 +2,12 @@
 
 #include "tools/driver/CApi.h"
 
+#include "dialects/Mezzo/Mezzo.h"
 #include "lib/Golden/Matmul.h"
 #include "lib/Number/Quantize.h"
 #include "lib/Support/CheckedInt.h"
 
+#include <cmath>
 #include <memory>
 
 using namespace mezzo;
@@ -26,6 +28,12 @@ Expected<int64_t> countElements(int64_t rows, int64_t cols) {
   return bytes ? Expected<int64_t>(*bytes / 4) : bytes.takeError();
 }
 
+/// A copy of an array that may be NULL.
+template <typename T>
+std::vector<T> copy(const T *data, int64_t count) {
+  return data ? std::vector<T>(data, data + count) : std::vector<T>();
+}
+
 mezzo_matrix *wrap(QuantizedMatrix matrix) {
   std::string spec = matrix.spec.str();
   return new mezzo_matrix{std::move(matrix), std::move(spec)};
@@ -38,6 +46,10 @@ Expected<QuantizeOptions> parseOptions(const mezzo_quantize_options *given) {
     return options.takeError();
   QuantizeOptions result;
   result.seed = options->seed;
+  if (options->codebook_size < 0 ||
+      (options->codebook_size > 0 && !options->codebook))
+    return usage("codebook_size is " + llvm::Twine(options->codebook_size));
+  result.codebook = copy(options->codebook, options->codebook_size);
   if (options->rounding) {
     Expected<Rounding> rounding = parseRounding(options->rounding);
     if (!rounding)
@@ -63,6 +75,46 @@ int64_t groupLength(const QuantSpec &spec, int64_t cols) {
   return spec.group.kind == Group::Kind::Block
              ? std::min(spec.group.length, cols)
              : cols;
+}
+
+/// Two levels of scales or minima, which stay empty where `inner` is NULL.
+Expected<QuantizedMatrix::Levels>
+readLevels(const QuantizedMatrix &matrix, const ScaleSpec &spec,
+           const float *inner, const float *outer, int64_t supers) {
+  QuantizedMatrix::Levels levels;
+  if (!inner)
+    return levels;
+  if (!spec.super)
+    return llvm::createStringError("factors of two levels, but the spec " +
+                                   matrix.spec.str() +
+                                   " has one: leave them out, or write "
+                                   "SCALE^GROUP:TYPE");
+  const Group &super = spec.super->group;
+  levels.length = super.kind == Group::Kind::Block
+                      ? std::max<int64_t>(1, super.length / matrix.groupLength)
+                      : matrix.groups();
+  int64_t wanted = llvm::divideCeil(matrix.groups(), levels.length);
+  if (!outer || supers != wanted)
+    return llvm::createStringError(llvm::Twine(outer ? supers : 0) +
+                                   " super-blocks a row: " + matrix.spec.str() +
+                                   " of " + llvm::Twine(matrix.cols) +
+                                   " columns has " + llvm::Twine(wanted));
+  auto check = [&](llvm::ArrayRef<float> values,
+                   const ScaleType &type) -> Error {
+    for (float value : values)
+      if (!std::isnan(value) && type.round(value) != value)
+        return llvm::createStringError("a factor of " + matrix.spec.str() +
+                                       " is " + std::to_string(value) +
+                                       ", which is no value of " + type.str() +
+                                       ": round it first");
+    return Error::success();
+  };
+  levels.inner = copy(inner, matrix.rows * matrix.groups());
+  levels.outer = copy(outer, matrix.rows * supers);
+  if (Error error = llvm::joinErrors(check(levels.inner, spec.type),
+                                     check(levels.outer, spec.super->type)))
+    return std::move(error);
+  return levels;
 }
 
 /// Checks that the parts are those that the spec names.
@@ -93,12 +145,6 @@ Error checkAgainstSpec(const QuantizedMatrix &matrix) {
             llvm::Twine(format->minValue()) + " and " +
             llvm::Twine(format->maxValue()));
   return Error::success();
-}
-
-/// A copy of an array that may be NULL.
-template <typename T>
-std::vector<T> copy(const T *data, int64_t count) {
-  return data ? std::vector<T>(data, data + count) : std::vector<T>();
 }
 
 } // namespace
@@ -201,6 +247,17 @@ int32_t mezzo_matrix_create(const char *spec, const mezzo_matrix_parts *given,
     made.permutation = copy(parts->permutation, parts->cols);
     made.codebook = copy(parts->codebook, parts->codebook_size);
     made.nans = parts->nans;
+    auto scaleLevels = readLevels(made, made.spec.scale, parts->inner_scales,
+                                  parts->outer_scales, parts->scale_supers);
+    if (!scaleLevels)
+      return scaleLevels.takeError();
+    made.scaleLevels = std::move(*scaleLevels);
+    auto minimumLevels =
+        readLevels(made, made.spec.offset.minimum, parts->inner_minima,
+                   parts->outer_minima, parts->minimum_supers);
+    if (!minimumLevels)
+      return minimumLevels.takeError();
+    made.minimumLevels = std::move(*minimumLevels);
     if (Error error = made.validate())
       return error;
     if (Error error = checkAgainstSpec(made))
@@ -239,6 +296,15 @@ int32_t mezzo_matrix_get_parts(const mezzo_matrix *matrix,
     all.codebook = orNull(m.codebook);
     all.codebook_size = m.codebook.size();
     all.nans = m.nans;
+    auto supers = [&](const QuantizedMatrix::Levels &levels) -> int64_t {
+      return levels.outer.size() / m.rows;
+    };
+    all.inner_scales = orNull(m.scaleLevels.inner);
+    all.outer_scales = orNull(m.scaleLevels.outer);
+    all.inner_minima = orNull(m.minimumLevels.inner);
+    all.outer_minima = orNull(m.minimumLevels.outer);
+    all.scale_supers = supers(m.scaleLevels);
+    all.minimum_supers = supers(m.minimumLevels);
     std::memcpy(parts, &all, parts->size);
     return Error::success();
   });
@@ -284,15 +350,16 @@ int32_t mezzo_reference_linear(const char *compute, const mezzo_matrix *matrix,
             {{compute, "compute"}, {matrix, "matrix"}, {x, "x"}, {y, "y"}}))
       return error;
     const QuantizedMatrix &w = matrix->value;
-    llvm::StringRef mode = compute;
-    if (mode != "float" && mode != "int" && mode != "lut8")
-      return llvm::createStringError("no reference for mode '" + mode +
-                                     "': use float, int or lut8");
-    if (mode != "float" && !w.spec.format.isInteger())
-      return llvm::createStringError("mode " + mode +
-                                     " needs an integer "
-                                     "format, and the weight is " +
-                                     matrix->spec + ": use mode float");
+    llvm::Expected<ComputeMode> mode = parseComputeMode(compute);
+    if (!mode)
+      return mode.takeError();
+    if (*mode == ComputeMode::Int && !w.format().hasValues())
+      return llvm::createStringError(
+          "the weight " + matrix->spec +
+          " has a code book for each row, and mode `int` takes one for all: "
+          "use mode `float`");
+    if (auto refusal = refusalOf(*mode, w.format()))
+      return llvm::createStringError("the weights are " + *refusal);
     auto xSize = (CheckedInt(m) * w.cols * 4).get("x");
     auto ySize = (CheckedInt(m) * w.rows * 4).get("y");
     if (Error error =
@@ -302,9 +369,9 @@ int32_t mezzo_reference_linear(const char *compute, const mezzo_matrix *matrix,
     llvm::ArrayRef<float> a(x, *xSize / 4);
     llvm::ArrayRef<float> b(bias, bias ? w.rows : 0);
     llvm::MutableArrayRef<float> out(y, *ySize / 4);
-    if (mode == "float")
+    if (*mode == ComputeMode::Float)
       golden::matmulFloat(a, m, w, b, out);
-    else if (mode == "int")
+    else if (*mode == ComputeMode::Int)
       golden::matmulInt(golden::quantizeRows(a, m, w.cols), w, b, out);
     else
       golden::matmulLut8(a, m, w, b, out);

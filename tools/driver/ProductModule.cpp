@@ -25,47 +25,89 @@ static ElementsAttr resource(StringRef name, ArrayRef<T> values,
           alignof(T)));
 }
 
-/// Scales and float zeros in the type that the spec stores them in; their
-/// values are of that type already.
-static ElementsAttr floatResource(OpBuilder &builder, StringRef name,
-                                  ArrayRef<float> values,
-                                  ArrayRef<int64_t> shape, ScaleType type) {
-  auto narrow = [&](Type element, uint16_t (*round)(float)) {
-    SmallVector<uint16_t> bits;
-    for (float value : values)
-      bits.push_back(round(value));
-    return resource<uint16_t>(name, bits, shape, element);
-  };
-  if (type.kind == ScaleType::Kind::F16)
-    return narrow(builder.getF16Type(), f32ToF16);
-  if (type.kind == ScaleType::Kind::BF16)
-    return narrow(builder.getBF16Type(), f32ToBF16);
-  return resource<float>(name, values, shape, builder.getF32Type());
+/// The type that numbers of a spec are kept in. Integers take a byte each here;
+/// packing gives them the bits that they have.
+static Type storedType(MLIRContext *context, const ScaleType &type) {
+  switch (type.kind) {
+  case ScaleType::Kind::F32:
+    return Float32Type::get(context);
+  case ScaleType::Kind::F16:
+    return Float16Type::get(context);
+  case ScaleType::Kind::BF16:
+    return BFloat16Type::get(context);
+  case ScaleType::Kind::E4M3:
+    return Float8E4M3FNType::get(context);
+  case ScaleType::Kind::E8M0:
+    return Float8E8M0FNUType::get(context);
+  case ScaleType::Kind::UInt:
+    return IntegerType::get(context, 8, IntegerType::Unsigned);
+  case ScaleType::Kind::Int:
+    return IntegerType::get(context, 8, IntegerType::Signed);
+  }
+  llvm_unreachable("unknown scale type");
 }
 
-/// What kernels cannot multiply by yet, and what can be used instead.
-static llvm::Error checkSupported(const QuantSpec &spec) {
-  if (!spec.format.isInteger())
-    return llvm::createStringError(
-        "products with weights of " + spec.str() +
-        " are not supported yet, only those with integer codes: use int" +
-        std::to_string(spec.format.bits()) + ", for example");
-  if (spec.offset.kind != OffsetSpec::Kind::Minimum)
-    return llvm::Error::success();
-  QuantSpec instead = spec;
-  instead.offset = {OffsetSpec::Kind::IntegerZero, spec.format, {}, {}};
-  return llvm::createStringError(
-      "products with weights of " + spec.str() +
-      ", which have minima, are not supported yet: use a zero point, " +
-      instead.str());
+/// Numbers in the type that the spec stores them in; their values are of that
+/// type already.
+static ElementsAttr numbers(MLIRContext *context, const Twine &name,
+                            ArrayRef<float> values, ArrayRef<int64_t> shape,
+                            ScaleType type) {
+  Type element = storedType(context, type);
+  auto convert = [&](auto encode) -> ElementsAttr {
+    SmallVector<decltype(encode(0.0f))> bits;
+    for (float value : values)
+      bits.push_back(encode(value));
+    return resource<decltype(encode(0.0f))>(name.str(), bits, shape, element);
+  };
+  switch (type.kind) {
+  case ScaleType::Kind::F32:
+    return resource<float>(name.str(), values, shape, element);
+  case ScaleType::Kind::F16:
+    return convert(f32ToF16);
+  case ScaleType::Kind::BF16:
+    return convert(f32ToBF16);
+  case ScaleType::Kind::E4M3:
+    return convert(
+        [](float v) { return uint8_t(SmallFloat::e4m3fn().encode(v)); });
+  case ScaleType::Kind::E8M0:
+    return convert([](float v) { return encodeE8M0(v); });
+  case ScaleType::Kind::UInt:
+  case ScaleType::Kind::Int:
+    return convert([](float v) { return uint8_t(int32_t(v)); });
+  }
+  llvm_unreachable("unknown scale type");
 }
+
+namespace {
+
+/// Scales or minima, as a weight has them: on one level or two.
+struct Levels {
+  Levels(const ScaleSpec &spec, ArrayRef<float> products,
+         const QuantizedMatrix::Levels &factors)
+      : inner(products), type(spec.type) {
+    if (!spec.super)
+      return;
+    if (factors.empty()) { // only the product is known, and only f32 holds it
+      type = ScaleType{};
+      return;
+    }
+    inner = factors.inner;
+    outer = factors.outer;
+    outerType = spec.super->type;
+    length = factors.length;
+  }
+
+  ArrayRef<float> inner, outer;
+  ScaleType type, outerType;
+  int64_t length = 0;
+};
+
+} // namespace
 
 /// The quantized weight of a product, its codes packed along K as in ONNX.
 static llvm::Expected<WeightOp>
 makeWeight(OpBuilder &builder, const QuantizedMatrix &w, StringRef name) {
   const Format &format = w.spec.format;
-  if (llvm::Error error = checkSupported(w.spec))
-    return std::move(error);
   std::string bits = std::to_string(format.bits());
   std::string text =
       "flat=[b:" + bits + ", k:" + std::to_string(w.cols) + ", n:*]";
@@ -89,18 +131,55 @@ makeWeight(OpBuilder &builder, const QuantizedMatrix &w, StringRef name) {
   op.setGroup(w.groupLength);
   op.setLayoutAttr(LayoutAttr::get(builder.getContext(), text));
   SmallVector<int64_t> perGroup{w.rows, w.groups()};
-  // A scale with a super-block scale is a product, which only f32 holds.
+  MLIRContext *context = builder.getContext();
+  Levels scales(w.spec.scale, w.scales, w.scaleLevels);
   op.setScalesAttr(
-      floatResource(builder, (name + ".scales").str(), w.scales, perGroup,
-                    w.spec.scale.super ? ScaleType{} : w.spec.scale.type));
+      numbers(context, name + ".scales", scales.inner, perGroup, scales.type));
+  auto setSuper = [&](int64_t length) -> llvm::Error {
+    int64_t super = length < w.groups() ? length * w.groupLength : 0;
+    if (op.getSuper().value_or(super) != super)
+      return llvm::createStringError(
+          "weights of " + w.spec.str() +
+          " have super-blocks of one length for scales and of another for "
+          "minima, which products do not have: use one length");
+    op.setSuper(super);
+    return llvm::Error::success();
+  };
+  auto perSuper = [&](const Levels &levels) {
+    return SmallVector<int64_t>{w.rows, int64_t(levels.outer.size()) / w.rows};
+  };
+  if (!scales.outer.empty()) {
+    op.setSuperScalesAttr(numbers(context, name + ".super_scales", scales.outer,
+                                  perSuper(scales), scales.outerType));
+    if (llvm::Error error = setSuper(scales.length))
+      return std::move(error);
+  }
   if (!w.zeros.empty()) {
     std::vector<int16_t> zeros(w.zeros.begin(), w.zeros.end());
     op.setOffsetsAttr(resource<int16_t>((name + ".zeros").str(), zeros,
                                         perGroup, builder.getI16Type()));
   } else if (!w.floatZeros.empty()) {
-    op.setOffsetsAttr(floatResource(builder, (name + ".zeros").str(),
-                                    w.floatZeros, perGroup,
-                                    w.spec.offset.zeroType));
+    op.setOffsetsAttr(numbers(context, name + ".zeros", w.floatZeros, perGroup,
+                              w.spec.offset.zeroType));
+  } else if (!w.minima.empty()) {
+    Levels minima(w.spec.offset.minimum, w.minima, w.minimumLevels);
+    op.setOffsetsAttr(numbers(context, name + ".minima", minima.inner, perGroup,
+                              minima.type));
+    if (!minima.outer.empty()) {
+      op.setSuperOffsetsAttr(numbers(context, name + ".super_minima",
+                                     minima.outer, perSuper(minima),
+                                     minima.outerType));
+      if (llvm::Error error = setSuper(minima.length))
+        return std::move(error);
+    }
+  }
+  if (!w.codebook.empty()) {
+    int64_t entries = w.spec.format.numCodes(), count = w.codebook.size();
+    SmallVector<int64_t> shape{entries};
+    if (count != entries)
+      shape = {w.rows, entries};
+    op.setCodebookAttr(resource<float>((name + ".codebook").str(), w.codebook,
+                                       shape, builder.getF32Type()));
   }
   if (!w.permutation.empty())
     op.setPermutationAttr(resource<int32_t>((name + ".order").str(),
@@ -180,7 +259,12 @@ mezzo::productModule(MLIRContext &context, ArrayRef<Product> products,
         makeWeight(builder, product.weight, "w" + std::to_string(index));
     if (!weight)
       return weight.takeError();
-    if (auto refusal = refusalOf(mode, product.weight.spec.format))
+    if (mode == ComputeMode::Int && !product.weight.codebook.empty() &&
+        !product.weight.format().hasValues())
+      return llvm::createStringError(
+          "the weights have a code book for each row, and mode `int` takes one "
+          "for all: use mode `float`");
+    if (auto refusal = refusalOf(mode, product.weight.format()))
       return llvm::createStringError("the weights are " + *refusal);
     weights.push_back(*weight);
   }
@@ -204,10 +288,11 @@ mezzo::productModule(MLIRContext &context, ArrayRef<Product> products,
   for (auto [product, weight, type] :
        llvm::zip_equal(products, weights, outputTypes)) {
     SmallVector<Type> types{weight.getTensorType(),
-                            weight.getScales()->getType()};
-    for (auto part : {weight.getOffsets(), weight.getPermutation()})
-      if (part)
-        types.push_back(part->getType());
+                            loadedType(*weight.getScales())};
+    if (auto offsets = weight.getOffsets())
+      types.push_back(loadedType(*offsets));
+    if (auto permutation = weight.getPermutation())
+      types.push_back(permutation->getType());
     auto load = LoadWeightOp::create(builder, loc, types, weight.getSymName());
     unsigned next = 2;
     Value offsets = weight.getOffsets() ? load.getResult(next++) : Value();
@@ -223,7 +308,8 @@ mezzo::productModule(MLIRContext &context, ArrayRef<Product> products,
     results.push_back(MatmulOp::create(
         builder, loc, type, coded.codes, coded.scales, coded.zeros,
         load.getResult(0), load.getResult(1), offsets, permutation, bias, mode,
-        int64_t(*weight.getGroup()), activations.block, ConfigAttr()));
+        int64_t(*weight.getGroup()), activations.block, ConfigAttr(),
+        /*minima=*/!product.weight.minima.empty()));
   }
   func::ReturnOp::create(builder, loc, results);
   SmallVector<Attribute> outputs;

@@ -283,6 +283,71 @@ func.func @too_few_blocks(%q: tensor<4x65x!mezzo.q<int8>>, %s: tensor<4x2xf32>) 
 // -----
 
 //===------------------------------------------------------------------------===//
+// group_sums
+//===------------------------------------------------------------------------===//
+
+func.func @dynamic_columns_of_sums(%x: tensor<4x?xf32>) -> tensor<4x2xf32> {
+  // expected-error @below {{'mezzo.group_sums' op needs a static number of columns: groups of the weight are counted along them}}
+  %s = mezzo.group_sums %x group = 32 : (tensor<4x?xf32>) -> tensor<4x2xf32>
+  return %s : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @no_group_of_sums(%x: tensor<4x6xf32>) -> tensor<4x2xf32> {
+  // expected-error @below {{'mezzo.group_sums' op has a group of 0 columns: at least 1 is needed}}
+  %s = mezzo.group_sums %x group = 0 : (tensor<4x6xf32>) -> tensor<4x2xf32>
+  return %s : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @too_few_sums(%x: tensor<4x6xf32>) -> tensor<4x1xf32> {
+  // expected-error @below {{'mezzo.group_sums' op has 1 sums a row for 2 groups}}
+  %s = mezzo.group_sums %x group = 3 : (tensor<4x6xf32>) -> tensor<4x1xf32>
+  return %s : tensor<4x1xf32>
+}
+
+// -----
+
+//===------------------------------------------------------------------------===//
+// weights on two levels, and with code books
+//===------------------------------------------------------------------------===//
+
+// expected-error @below {{has integer scales without super-scales that they count in}}
+mezzo.weight @no_super {spec = "int4/g4:u6^g8:f16", type = tensor<2x8x!mezzo.q<int4>>, group = 4 : i64, data = dense<0> : tensor<8xi8>,
+  layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">, scales = dense<1> : tensor<2x2xui8>}
+
+// -----
+
+// expected-error @below {{has super-blocks of 6 columns, which do not hold whole groups of 4}}
+mezzo.weight @cut_super {spec = "int4/g4:u6^g8:f16", type = tensor<2x8x!mezzo.q<int4>>, group = 4 : i64, data = dense<0> : tensor<8xi8>,
+  layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">, scales = dense<1> : tensor<2x2xui8>,
+  super_scales = dense<1.0> : tensor<2x1xf16>, super = 6 : i64}
+
+// -----
+
+// expected-error @below {{super-factors have shape 'tensor<2x2xf16>', but [2, 1] is needed, one per row and group}}
+mezzo.weight @many_supers {spec = "int4/g4:u6^g8:f16", type = tensor<2x8x!mezzo.q<int4>>, group = 4 : i64, data = dense<0> : tensor<8xi8>,
+  layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">, scales = dense<1> : tensor<2x2xui8>,
+  super_scales = dense<1.0> : tensor<2x2xf16>, super = 8 : i64}
+
+// -----
+
+// expected-error @below {{has codes of codebook4 without their `codebook`}}
+mezzo.weight @no_codebook {spec = "codebook4/g4", type = tensor<2x8x!mezzo.q<codebook4>>, group = 4 : i64, data = dense<0> : tensor<8xi8>,
+  layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">, scales = dense<1.0> : tensor<2x2xf32>}
+
+// -----
+
+// expected-error @below {{has a code book of 'tensor<4xf32>' for codes of codebook4: 16 floats are needed, for all rows or for each, and a format codebook<n>}}
+mezzo.weight @short_codebook {spec = "codebook4/g4", type = tensor<2x8x!mezzo.q<codebook4>>, group = 4 : i64, data = dense<0> : tensor<8xi8>,
+  layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">, scales = dense<1.0> : tensor<2x2xf32>,
+  codebook = dense<1.0> : tensor<4xf32>}
+
+// -----
+
+//===------------------------------------------------------------------------===//
 // lut_build
 //===------------------------------------------------------------------------===//
 
@@ -468,9 +533,18 @@ func.func @wide_codes_in_tables(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<i
 
 // -----
 
-func.func @planned_format(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<e2m1>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
-  // expected-error @below {{has codes of format e2m1, which no strategy computes yet: use an integer format of 1 to 8 bits}}
-  %y = mezzo.matmul %x, %c scales(%s) mode = float group = 64
+func.func @no_whole_numbers(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<e4m3fn>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{has codes of format e4m3fn in mode `int`, which needs values that are whole numbers of one byte times a power of two: use mode `float`}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = int group = 64
+    : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<e4m3fn>>, tensor<8x1xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @no_planes(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<e2m1>>, %s: tensor<8x1xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{has codes of format e2m1 in mode `lut8`, which adds up bit planes of integers: use mode `float`}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = lut8 group = 64
     : (tensor<4x64xf32>, tensor<8x64x!mezzo.q<e2m1>>, tensor<8x1xf32>) -> tensor<4x8xf32>
   return %y : tensor<4x8xf32>
 }
@@ -480,6 +554,66 @@ func.func @planned_format(%x: tensor<4x64xf32>, %c: tensor<8x64x!mezzo.q<e2m1>>,
 //===------------------------------------------------------------------------===//
 // packed_matmul
 //===------------------------------------------------------------------------===//
+
+func.func @no_values(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{has codes of codebook4, but their values are neither in the records (`table`) nor given (`codebook`)}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "codebook4", layout = #mezzo.layout<"bit=[b:4, n@8:2], lane=[k:4, n:8], line=[n@16:2], step=[k@4:*], group=[g:*], panel=[n@32:*]">, scale_type = f32, mode = 0 : i32,
+      config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @short_codebook(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{has a code book of 2 entries for codes of codebook4: 2^n finite ones of a codebook<n> are needed}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "codebook4", layout = #mezzo.layout<"bit=[b:4, n@8:2], lane=[k:4, n:8], line=[n@16:2], step=[k@4:*], group=[g:*], panel=[n@32:*]">, scale_type = f32, mode = 0 : i32,
+      config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64, codebook = array<f32: 1.0, 2.0>}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @values_in_mode_int(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{has codes of codebook4 in mode `int` without their `codebook`}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "codebook4", layout = #mezzo.layout<"bit=[b:4, n@8:2], lane=[k:4, n:8], line=[n@16:2], step=[k@4:*], group=[g:*], panel=[n@32:*]">, scale_type = f32, mode = 1 : i32,
+      config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64, table = 2 : i32}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @minima_of_nothing(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{has minima, but no `offset_type`}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "int4", layout = #mezzo.layout<"bit=[b:4, n@8:2], lane=[k:4, n:8], line=[n@16:2], step=[k@4:*], group=[g:*], panel=[n@32:*]">, scale_type = f32, mode = 0 : i32,
+      config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64, minima}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+func.func @cut_super_block(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
+  // expected-error @below {{has super-blocks of 6 columns, which do not hold whole groups of 4}}
+  %y = mezzo.packed_matmul(%x), %w {
+      format = "int4", layout = #mezzo.layout<"bit=[b:4, n@8:2], lane=[k:4, n:8], line=[n@16:2], step=[k@4:*], group=[g:*], panel=[n@32:*]">, scale_type = f32, mode = 0 : i32,
+      config = #mezzo.config<strategy = dequant, rows = 4, groups = 2, unroll = 1, streams = 1, block = 64, chunk = 0>,
+      rows = 2 : i64, columns = 4 : i64, group = 4 : i64, super = 6 : i64, super_scale_type = f16}
+    : (tensor<4x4xf32>, tensor<128xi8>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
 
 func.func @two_activations(%x: tensor<4x4xf32>, %w: tensor<128xi8>) -> tensor<4x2xf32> {
   // expected-error @below {{has 2 activation operands in mode `int` with a chunk of 0: one is needed (or codes and scales), or in mode `int` three (codes, scales, sums), and pairs where there is a chunk}}

@@ -280,3 +280,34 @@ func.func @windows(%x: tensor<?x8x8x8xf32>, %w: tensor<16x72xf32>, %b: tensor<16
   %2 = mezzo.sized %1[%n] : tensor<?x16x4x4xf32>
   return %2 : tensor<?x16x4x4xf32>
 }
+// CHECK-LABEL: func @sums_of_groups
+// CHECK: mezzo.group_sums %{{.*}} group = 32 : (tensor<?x256xf32>) -> tensor<?x8xf32>
+func.func @sums_of_groups(%x: tensor<?x256xf32>) -> tensor<?x8xf32> {
+  %s = mezzo.group_sums %x group = 32 : (tensor<?x256xf32>) -> tensor<?x8xf32>
+  return %s : tensor<?x8xf32>
+}
+
+// Scales and minima of six bits that count in factors of super-blocks. A load gives the numbers that they stand for.
+
+// CHECK: mezzo.weight @k_quant
+// CHECK-SAME: super = 8 : i64
+mezzo.weight @k_quant {spec = "uint4/g4:u6^g8:f16+min:u6^g8:f16", type = tensor<2x16x!mezzo.q<uint4>>, group = 4 : i64,
+  data = dense<0> : tensor<16xi8>, layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">,
+  scales = dense<1> : tensor<2x4xui8>, offsets = dense<1> : tensor<2x4xui8>, super = 8 : i64,
+  super_scales = dense<1.0> : tensor<2x2xf16>, super_offsets = dense<-1.0> : tensor<2x2xf16>}
+
+// CHECK-LABEL: func @two_levels
+// CHECK: mezzo.load_weight @k_quant : tensor<2x16x!mezzo.q<uint4>>, tensor<2x4xf32>, tensor<2x4xf32>
+// CHECK: mezzo.matmul {{.*}} mode = float group = 4 {minima}
+func.func @two_levels(%x: tensor<?x16xf32>) -> tensor<?x2xf32> {
+  %q, %s, %m = mezzo.load_weight @k_quant : tensor<2x16x!mezzo.q<uint4>>, tensor<2x4xf32>, tensor<2x4xf32>
+  %y = mezzo.matmul %x, %q scales(%s) offsets(%m) mode = float group = 4 {minima}
+    : (tensor<?x16xf32>, tensor<2x16x!mezzo.q<uint4>>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<?x2xf32>
+  return %y : tensor<?x2xf32>
+}
+
+// CHECK: mezzo.weight @table
+// CHECK-SAME: codebook = dense<{{.*}}> : tensor<4xf32>
+mezzo.weight @table {spec = "codebook2/g8:e8m0", type = tensor<2x8x!mezzo.q<codebook2>>, group = 8 : i64,
+  data = dense<0> : tensor<4xi8>, layout = #mezzo.layout<"bit=[b:2, k:4], line=[k@4:*], tile=[n:*]">,
+  scales = dense<1.0> : tensor<2x1xf8E8M0FNU>, codebook = dense<[-1.0, -0.25, 0.25, 1.0]> : tensor<4xf32>}

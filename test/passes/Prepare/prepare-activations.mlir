@@ -133,3 +133,20 @@ func.func @scale_per_block(%x: tensor<2x7xf32>, %w: tensor<512xi8>) -> tensor<2x
     rows = 2 : i64, columns = 7 : i64, group = 3 : i64, block = 6 : i64} : (tensor<2x7xf32>, tensor<512xi8>) -> tensor<2x2xf32>
   return %0 : tensor<2x2xf32>
 }
+// A minimum of mode float is multiplied by the sums of the activations' groups, which products share, too.
+
+// CHECK-LABEL: func @minima
+// CHECK-SAME: (%[[X:.*]]: tensor<?x6xf32>
+// CHECK: %[[SUMS:.*]] = mezzo.group_sums %[[X]] group = 3 : (tensor<?x6xf32>) -> tensor<?x2xf32>
+// CHECK: mezzo.packed_matmul(%[[X]], %[[SUMS]])
+// CHECK-NOT: mezzo.group_sums
+// CHECK: mezzo.packed_matmul(%[[X]], %[[SUMS]])
+func.func @minima(%x: tensor<?x6xf32>, %w: tensor<512xi8>) -> (tensor<?x2xf32>, tensor<?x2xf32>) {
+  %0 = mezzo.packed_matmul(%x), %w {format = "int8", layout = #int8, scale_type = f32, offset_type = f16, minima,
+    mode = 0 : i32, config = #decode, rows = 2 : i64, columns = 6 : i64, group = 3 : i64}
+    : (tensor<?x6xf32>, tensor<512xi8>) -> tensor<?x2xf32>
+  %1 = mezzo.packed_matmul(%x), %w {format = "int8", layout = #int8, scale_type = f32, offset_type = f16, minima,
+    mode = 0 : i32, config = #decode, rows = 2 : i64, columns = 6 : i64, group = 3 : i64}
+    : (tensor<?x6xf32>, tensor<512xi8>) -> tensor<?x2xf32>
+  return %0, %1 : tensor<?x2xf32>, tensor<?x2xf32>
+}

@@ -88,3 +88,50 @@ func.func @two_layouts(%x: tensor<1x64xf32>) -> (tensor<1x64xf32>, tensor<1x64xf
     : (tensor<1x64xf32>, tensor<64x64x!mezzo.q<int2>>, tensor<64x1xf32>) -> tensor<1x64xf32>
   return %0, %1 : tensor<1x64xf32>, tensor<1x64xf32>
 }
+
+// -----
+
+// Scales on two levels keep both, where they are known; where they came multiplied out, a remark says what that costs.
+
+mezzo.weight @product {spec = "uint4/g32:u6^g64:f16", type = tensor<64x64x!mezzo.q<uint4>>, group = 32 : i64,
+  data = dense<1> : tensor<2048xi8>, layout = #mezzo.layout<"bit=[b:4, k:2], line=[k@2:*], tile=[n:*]">,
+  scales = dense<1.0> : tensor<64x2xf32>}
+
+func.func @multiplied_out(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %c, %s = mezzo.load_weight @product : tensor<64x64x!mezzo.q<uint4>>, tensor<64x2xf32>
+  // expected-remark @below {{strategy dequant}}
+  // expected-remark @below {{scales of uint4/g32:u6^g64:f16 are stored as the f32 products of their two levels, since their factors are not known}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = float group = 32
+    : (tensor<?x64xf32>, tensor<64x64x!mezzo.q<uint4>>, tensor<64x2xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// -----
+
+// A table that is looked up as bytes is one for all rows, and of whole numbers.
+
+mezzo.weight @rows {spec = "codebook2/ch", type = tensor<2x8x!mezzo.q<codebook2>>, group = 8 : i64,
+  data = dense<0> : tensor<4xi8>, layout = #mezzo.layout<"bit=[b:2, k:4], line=[k@4:*], tile=[n:*]">,
+  scales = dense<1.0> : tensor<2x1xf32>, codebook = dense<1.0> : tensor<2x4xf32>}
+
+func.func @table_per_row(%x: tensor<?x8xf32>) -> tensor<?x2xf32> {
+  %c, %s = mezzo.load_weight @rows : tensor<2x8x!mezzo.q<codebook2>>, tensor<2x1xf32>
+  // expected-error @below {{has a code book for each row in mode `int`, which takes one for all: use mode `float`}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = int group = 8
+    : (tensor<?x8xf32>, tensor<2x8x!mezzo.q<codebook2>>, tensor<2x1xf32>) -> tensor<?x2xf32>
+  return %y : tensor<?x2xf32>
+}
+
+// -----
+
+mezzo.weight @thirds {spec = "codebook2/ch", type = tensor<2x8x!mezzo.q<codebook2>>, group = 8 : i64,
+  data = dense<0> : tensor<4xi8>, layout = #mezzo.layout<"bit=[b:2, k:4], line=[k@4:*], tile=[n:*]">,
+  scales = dense<1.0> : tensor<2x1xf32>, codebook = dense<[0.0, 0.333, 0.667, 1.0]> : tensor<4xf32>}
+
+func.func @fractions(%x: tensor<?x8xf32>) -> tensor<?x2xf32> {
+  %c, %s = mezzo.load_weight @thirds : tensor<2x8x!mezzo.q<codebook2>>, tensor<2x1xf32>
+  // expected-error @below {{has codes of format codebook2 in mode `int`, which needs values that are whole numbers of one byte}}
+  %y = mezzo.matmul %x, %c scales(%s) mode = int group = 8
+    : (tensor<?x8xf32>, tensor<2x8x!mezzo.q<codebook2>>, tensor<2x1xf32>) -> tensor<?x2xf32>
+  return %y : tensor<?x2xf32>
+}
