@@ -150,6 +150,8 @@ TEST(Costs, AreThereForEveryTileOp) {
     if (name == "native")
       continue;
     Target target = llvm::cantFail(lookupTarget(name));
+    if (target.writeFolder)
+      continue; // it has no kernels
     for (mlir::RegisteredOperationName op : context.getRegisteredOperations())
       if (op.getDialectNamespace() == "tile") {
         EXPECT_NE(target.costs.find(op.getStringRef()), nullptr)

@@ -329,6 +329,8 @@ Error Tuner::addTask(MatmulOp op, WeightOp weight, const Target &target) {
 Error Tuner::collect() {
   CompileOptions compile = options.compile;
   compile.tuningDb.clear();
+  if (Expected<Target> machine = lookupMachine(compile.target); !machine)
+    return machine.takeError();
   std::string errors;
   CompileSession session(compile,
                          [&](Severity severity, const std::string &text) {
