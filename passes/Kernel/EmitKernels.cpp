@@ -35,7 +35,7 @@ class EmitKernelsPass : public mezzo::impl::EmitKernelsBase<EmitKernelsPass> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    llvm::Expected<Target> found = lookupTarget(target);
+    llvm::Expected<Target> found = lookupMachine(target);
     if (!found) {
       module.emitError() << llvm::toString(found.takeError());
       return signalPassFailure();
