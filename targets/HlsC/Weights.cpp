@@ -72,6 +72,12 @@ llvm::Expected<QuantizedMatrix> mezzo::hlsc::matrixOf(WeightOp weight) {
   if (!spec)
     return spec.takeError();
   matrix.spec = *spec;
+  if (!spec->format.isInteger() || spec->scale.super ||
+      spec->offset.kind == OffsetSpec::Kind::Minimum)
+    return llvm::createStringError(
+        "has weights of " + spec->str() +
+        ", and this target has those with integer codes, one level of scales "
+        "and zero points: quantize it so");
   matrix.rows = weight.getRows();
   matrix.cols = weight.getColumns();
   matrix.groupLength = *weight.getGroup();

@@ -17,7 +17,8 @@ llvm::Expected<std::vector<float>> floatsOf(mlir::ElementsAttr constant);
 llvm::Expected<std::vector<uint8_t>> bytesOf(mlir::ElementsAttr constant,
                                              size_t want);
 
-/// A quantized weight with nothing packed. Errors: data that are too short.
+/// A quantized weight with nothing packed. Errors: codes that are no integers,
+/// scales on two levels, minima, data that are too short.
 llvm::Expected<QuantizedMatrix> matrixOf(WeightOp weight);
 
 } // namespace mezzo::hlsc
