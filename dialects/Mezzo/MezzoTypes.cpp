@@ -81,8 +81,8 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  StrategyKind, int64_t rows, int64_t groups,
                                  int64_t unroll, int64_t streams, int64_t block,
                                  int64_t chunk) {
-  if (auto why = refusalOf(
-          KnobValues({rows, groups, unroll, streams, block, chunk})))
+  if (auto why =
+          refusalOf(KnobValues({rows, groups, unroll, streams, block, chunk})))
     return emitError() << *why;
   return success();
 }

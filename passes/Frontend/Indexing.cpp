@@ -82,8 +82,6 @@ Range sliceRange(SizeArithmetic &sizes, Size start, Size end, int64_t step,
         return high;
       if (*constant <= std::numeric_limits<int32_t>::min())
         return low;
-      if (*constant < 0)
-        bound = sizes.add(extent, bound);
     }
     bound = sizes.fromEnd(bound, extent);
     return sizes.maximum(low, sizes.minimum(bound, high));
@@ -136,6 +134,7 @@ LogicalResult sliceTo(Node &node, ArrayRef<Range> ranges) {
   // No view runs backwards: element by element.
   return readStrided(node, x, offsets, shape, node.sizes.constants(steps));
 }
+
 LogicalResult importSliceRanges(Node &node, ArrayRef<Size> starts,
                                 ArrayRef<Size> ends, ArrayRef<int64_t> axes,
                                 ArrayRef<int64_t> steps) {

@@ -161,7 +161,7 @@ void PackedWriter::placeNumbers(
   for (int64_t row = slice.first; row < slice.end; ++row) {
     unsigned inGroup = row % rows;
     int64_t rowGroup = row % packed.panel.rowsPerPanel / rows;
-    for (int64_t i = 0; i < perRow; ++i) {
+    for (int64_t i = 0; i < count; ++i) {
       uint8_t *to =
           inPanel(row, slice, place(i) + array + rowGroup * (rows * bits / 8));
       const uint8_t *from = part.at(row * perRow + i / sharedBy);

@@ -120,8 +120,8 @@ class SelectStrategyPass
         return op.emitError()
                << "has a code book for each row in mode `int`, which takes one "
                   "for all: use mode `float`";
-      if (std::optional<std::string> refusal = refusalOf(
-              op.getMode(), Format::codebook(readCodebook(weight))))
+      if (std::optional<std::string> refusal =
+              refusalOf(op.getMode(), Format::codebook(readCodebook(weight))))
         return op.emitError() << "has " << *refusal;
     }
     FailureOr<Decision> decision = decide(op, weight);

@@ -58,9 +58,8 @@ TEST(Registry, UnknownNamesListTheKnownOnes) {
             "there is no target 'z80': use one of " + known);
   EXPECT_EQ(message(lookupTarget("")),
             "there is no target '': use one of " + known);
-  for (StringRef planned :
-       {"x86-64-v2", "x86-64-v4+amx-int8", "aarch64+sve", "arm64", "ptx-sm_80",
-        "x86-64-v3+generic+generic"})
+  for (StringRef planned : {"x86-64-v2", "x86-64-v4+amx-int8", "aarch64+sve",
+                            "arm64", "ptx-sm_80", "x86-64-v3+generic+generic"})
     EXPECT_EQ(
         message(lookupTarget(planned)),
         ("target '" + planned + "' is not supported yet: use one of " + known)
