@@ -313,7 +313,7 @@ llvm::Error PackedWriter::write(int64_t offset, PartSink sink) {
     records.assign(panels * panelBytes, 0);
     placeCodes(panels);
     int64_t groups = weight.getGroups(),
-            pieces = *weight.getGroup() / packed.columns;
+            pieces = llvm::divideCeil(*weight.getGroup(), packed.columns);
     placeNumbers(*scales, packed.scaleType, packed.groups, record.scales, slice,
                  inRecord, groups, pieces);
     if (superScales)
